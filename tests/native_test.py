@@ -1,0 +1,124 @@
+"""Finding, building and refusing kernels."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jaxlib
+import pytest
+
+from emojax import native, native_build
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def _python(code, **environment):
+    """Runs code in a fresh interpreter; returns its output, both streams together."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+DRAW = """
+    from emojax import native, splatting
+    from tests import synthetic
+    print(float(splatting.splat(*synthetic.scene(20, 16, 16)).image.sum()) > 0, native.available())
+    splatting.splat(*synthetic.scene(20, 16, 16))
+"""
+
+
+def test_no_compiler_falls_back_to_xla_and_says_so_once(tmp_path):
+    out = _python(DRAW, EMOJAX_CACHE=str(tmp_path), CXX="/nonexistent/compiler")
+    assert "True False" in out
+    assert out.count("RuntimeWarning") == 1
+    assert "/nonexistent/compiler cannot be run" in out
+    assert "use XLA, slower" in out
+
+
+def test_a_failing_compiler_is_reported_in_one_line(tmp_path):
+    out = _python(DRAW, EMOJAX_CACHE=str(tmp_path), CXX="false")
+    assert "True False" in out
+    assert "false failed with status 1" in out
+
+
+def test_switched_off_is_silent(tmp_path):
+    out = _python(DRAW, EMOJAX_CACHE=str(tmp_path), EMOJAX_NATIVE="0")
+    assert out.strip() == "True False"
+
+
+def test_kernels_of_another_jaxlib_are_found_before_they_are_registered(tmp_path):
+    # They lie in the cache, beside where ours would be; without a compiler they are named.
+    (tmp_path / "emojax_cpu_avx2-0123456789abcdef-jaxlib-0.0.1.so").write_bytes(b"not loaded")
+    out = _python(DRAW, EMOJAX_CACHE=str(tmp_path), CXX="/nonexistent/compiler")
+    assert "True False" in out
+    assert f"no CPU kernels for jaxlib {jaxlib.__version__}" in out
+    assert "(there are some for jaxlib 0.0.1)" in out
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_library_that_lies_about_its_name_is_rebuilt_not_registered(tmp_path):
+    # Another jaxlib's library under our name: its own key gives it away.
+    isa = native_build.supported_isas()[-1]
+    (other,) = native_build.build(
+        [isa], tmp_path, include=jax.ffi.include_dir(), jaxlib_version="0.0.1"
+    )
+    other.rename(tmp_path / native_build.library_name(isa, jaxlib.__version__))
+    out = _python(DRAW, EMOJAX_CACHE=str(tmp_path), EMOJAX_ISA=isa)
+    assert "building CPU kernels" in out
+    assert "True True" in out
+    # And now it is in place.
+    assert "building" not in _python(DRAW, EMOJAX_CACHE=str(tmp_path), EMOJAX_ISA=isa)
+
+
+def test_key_follows_sources_flags_and_jaxlib(tmp_path, monkeypatch):
+    key = native_build.build_key("portable", "1.0")
+    assert key != native_build.build_key("portable", "1.1")
+    if len(native_build.buildable_isas()) > 1:
+        assert key != native_build.build_key("avx2", "1.0")
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "a.cc").write_text("int a;")
+    monkeypatch.setattr(native_build, "sources_folder", lambda: tmp_path / "kernels")
+    assert key != native_build.build_key("portable", "1.0")
+
+
+def test_unknown_isa_is_named():
+    out = _python(
+        """
+        from emojax import native
+        try:
+            native.isa()
+        except ValueError as error:
+            print(error)
+        """,
+        EMOJAX_ISA="avx1024",
+    )
+    assert "EMOJAX_ISA is 'avx1024', expected one of" in out
+
+
+def test_require_names_the_reason(tmp_path):
+    out = _python(
+        """
+        from emojax import native
+        try:
+            native.require()
+        except native.NativeError as error:
+            print(error)
+        """,
+        EMOJAX_NATIVE="0",
+    )
+    assert "switched off by EMOJAX_NATIVE=0; unset it" in out
+
+
+@pytest.mark.usefixtures("kernels")
+def test_negative_thread_limit_is_refused():
+    with pytest.raises(ValueError, match="threads is -1, expected at least 0"):
+        native.set_thread_limit(-1)
