@@ -1,8 +1,8 @@
 """The tri-plane encoder by compiled kernels: one call forward, one call backward.
 
 The same function of the same arguments as `triplane._encode_xla`, held equal to it by
-tests/encoders/native_test.py. This module owns shapes and the derivative's wiring, nothing else; the
-arithmetic is in kernels/triplane/. float32 and float64.
+tests/encoders/native_test.py. This module owns shapes and the derivative's wiring, nothing else;
+the arithmetic is in kernels/triplane/. float32 and float64.
 
 Reverse mode only (`jax.grad`, `jax.vjp`): a custom derivative of foreign code has no forward mode.
 Nothing is kept between the two calls but their arguments: finding a cell again is cheaper than
@@ -73,7 +73,8 @@ def _encode(grid, tables, points):
 
 
 def _encode_forward(grid, tables, points):
-    # JAX knows while tracing whether a gradient is asked for; None among the residuals says not.
+    # JAX knows while tracing whether a gradient is asked for: None among the residuals, whose
+    # structure is static, says that it is not.
     wanted = tuple(() if x.perturbed else None for x in (tables, points))
     tables, points = tables.value, points.value
     return _encode(grid, tables, points), (tables, points, wanted)
@@ -95,8 +96,7 @@ def _encode_backward(grid, residuals, cotangent):
         **grid.attributes(),
     )
     return tuple(
-        None if want is None else gradient
-        for gradient, want in zip(gradients, wanted, strict=True)
+        None if want is None else gradient for gradient, want in zip(gradients, wanted, strict=True)
     )
 
 

@@ -8,16 +8,17 @@ shares them through a hash.
 Conventions, those of torch-ngp's grid encoder with align_corners off (which ER-NeRF and
 TalkingGaussian use), so that official weights can be loaded:
 
-* unit coordinates t = (p + bound) / (2 bound); where either of a plane's two lies outside [0, 1], or
-  is NaN, that plane's features are 0 and carry no gradient;
-* level l has the float32 scale s_l = base 2^(l S) - 1, S = log2(growth), and R_l = ceil(s_l) + 1 cells;
+* unit coordinates t = (p + bound) / (2 bound); where either of a plane's two lies outside [0, 1],
+  or is NaN, that plane's features are 0 and carry no gradient;
+* level l has the float32 scale s_l = base 2^(l S) - 1, S = log2(growth), and R_l = ceil(s_l) + 1
+  cells;
 * the point lies at u = s_l t + 0.5 in units of cells: cell floor(u), bilinear weights u - floor(u);
 * node (i, j) is entry i + j (R_l + 1) of its level, or (i xor 2654435761 j) mod length where those
-  would be too many.
+  would be too many (in uint32, which wraps around).
 
-Sources: Instant NGP, Mueller et al. 2022, sec. 3; ER-NeRF, Li et al. 2023, sec. 3.2; TalkingGaussian,
-Li et al. 2024, sec. 3.3. `_encode_xla` is the definition; kernels/triplane/ is the fast form, held
-equal to it by tests/encoders/native_test.py.
+Sources: Instant NGP, Mueller et al. 2022, sec. 3; ER-NeRF, Li et al. 2023; TalkingGaussian, Li et
+al. 2024. `_encode_xla` is the definition; kernels/triplane/ is the fast form, held equal to it by
+tests/encoders/native_test.py.
 
 N counts points, L levels, F features of a level, E entries of a plane.
 """
@@ -183,12 +184,12 @@ def encode(
       tables: [3, E, F] of the planes xy, yz and xz.
       points: [N, 3] metres.
       config: static.
-      implementation: "native" (kernels, reverse mode only), "xla" (plain JAX, any dtype and device),
-        or "auto": kernels where they exist for the default backend and dtype.
+      implementation: "native" (kernels, reverse mode only), "xla" (plain JAX, any dtype and
+        device), or "auto": kernels where they exist for the default backend and dtype.
 
     Returns:
-      [N, 3 L F] by plane, then level, then feature. Differentiable in both arrays; at a cell's border
-      the derivative by the point is that of the cell above.
+      [N, 3 L F] by plane, then level, then feature. Differentiable in both arrays; at a cell's
+      border the derivative by the point is that of the cell above.
 
     Raises:
       ValueError: an argument has a wrong rank, dtype or size, or the implementation is unknown.
@@ -214,10 +215,10 @@ def from_official(
     """Returns the tables of a TalkingGaussian or ER-NeRF checkpoint.
 
     Args:
-      state: parameters by name, numpy arrays or CPU tensors, with {prefix}encoder_{xy,yz,xz}.embeddings
-        [E, F] and .offsets [L + 1].
+      state: parameters by name, numpy arrays or CPU tensors, among them encoder_P.embeddings [E, F]
+        and encoder_P.offsets [L + 1] for P one of xy, yz, xz.
       config: what they must fit.
-      prefix: of the names, for instance "face_net.".
+      prefix: of these names, up to "encoder".
 
     Returns:
       [3, E, F] in the dtype of the checkpoint.
@@ -303,7 +304,9 @@ def _interpolate(table: jax.Array, unit: jax.Array, config: TriplaneConfig) -> j
 
 def _use_native(implementation: str, dtype) -> bool:
     if implementation not in ("auto", "xla", "native"):
-        raise ValueError(f"implementation is {implementation!r}, expected 'auto', 'xla' or 'native'")
+        raise ValueError(
+            f"implementation is {implementation!r}, expected 'auto', 'xla' or 'native'"
+        )
     if implementation == "xla":
         return False
     has_dtype = dtype in (jnp.float32, jnp.float64)

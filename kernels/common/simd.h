@@ -264,9 +264,10 @@ Row<T> Exp2(const Row<T>& x) {
       const V v = x.part[i];
 #if EMOJAX_VECTOR_BYTES == 64
       const V f = (V)_mm512_reduce_ps((__m512)v, _MM_FROUND_TO_NEG_INF);  // x - floor(x)
-      row.part[i] = (V)_mm512_scalef_ps((__m512)Exp2Fraction(f), (__m512)v);
+      // The masked form, since GCC 12 warns about the undefined operand of the plain one.
+      row.part[i] = (V)_mm512_maskz_scalef_ps(0xffff, (__m512)Exp2Fraction(f), (__m512)v);
 #else
-      using I = typename Row<T>::IntVector;
+      typedef uint32_t I __attribute__((vector_size(EMOJAX_VECTOR_BYTES)));  // may wrap around
       constexpr float kRound = 12582912.f;  // 1.5 * 2^23: adding it leaves the nearest integer
       const V shifted = (v - 0.5f) + kRound;
       const V f = v - (shifted - kRound);
@@ -427,7 +428,8 @@ void GatherPairs(const T* from, const Indices& index, Row<T>* left, Row<T>* righ
           _mm256_load_si256(reinterpret_cast<const __m256i*>(at + first)), from, 4));
     };
     const __m512 low = pairs(0), high = pairs(8);
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
     left->part[0] = (typename Row<T>::Vector)_mm512_permutex2var_ps(low, even, high);
     right->part[0] = (typename Row<T>::Vector)_mm512_permutex2var_ps(low, odd, high);

@@ -1,15 +1,15 @@
-// The tri-plane encoder on a CPU: forward and backward over a batch, any scheduler, float or double.
+// The tri-plane encoder on a CPU: forward and backward over a batch, float or double.
 //
 // Points travel sixteen at a time, one a lane, through planes and levels.
 //   features       512 points are one task.
 //   d points       the same; the cells' corners are gathered again.
-//   d tables       a few levels of one plane are one task, which goes through all points: every entry
-//                  has one owner and its terms are added in the order of points, with no private
-//                  copies to merge.
+//   d tables       a few levels of one plane are one task, which goes through all points: every
+//                  entry has one owner and its terms are added in the order of points, with no
+//                  private copies to merge.
 // Nothing depends on which thread does what: results are the same bits for any number of threads.
 //
-// Points outside of a plane, NaN among them, are moved into its first cell and masked: what they read
-// there is dropped, and what they add there is zero.
+// Points outside of a plane, NaN among them, are moved into its first cell and masked: what they
+// read there is dropped, and what they add there is zero.
 #pragma once
 
 #include <algorithm>
@@ -120,7 +120,8 @@ inline void ForEachLevel(const Encoder& encoder, const Points<T>& points, int pl
 }
 
 template <class T, bool kPaired>
-inline void GatherCorners(const T* table, const Cells<T, kPaired>& cells, Row<T> (&value)[kCorners]) {
+inline void GatherCorners(const T* table, const Cells<T, kPaired>& cells,
+                          Row<T> (&value)[kCorners]) {
   if constexpr (kPaired) {
     GatherPairs(table, cells.index[0], &value[0], &value[1]);
     GatherPairs(table, cells.index[2], &value[2], &value[3]);
@@ -131,7 +132,7 @@ inline void GatherCorners(const T* table, const Cells<T, kPaired>& cells, Row<T>
 
 // ---- Forward ----------------------------------------------------------------------------------
 
-// Features of points [first, first + count), at most sixteen. `columns` is scratch of that many rows.
+// Features of points [first, first + count), at most sixteen. `columns` is scratch, as many rows.
 template <bool kSmooth, class T>
 void EncodeSixteen(const Encoder& encoder, const Example<T>& example, int64_t first, int count,
                    Row<T>* columns) {
@@ -195,9 +196,9 @@ void DifferentiateSixteen(const Encoder& encoder, const Example<T>& example, int
 template <class T>
 struct Terms {
   T* table;
-  bool paired;                                      // as in Cells
-  alignas(64) uint32_t index[kCorners][kLanes];     // paired: of the left corners alone
-  alignas(64) T value[kCorners * kLanes];           // [corner, lane]; paired: [row, lane, side]
+  bool paired;                                   // as in Cells
+  alignas(64) uint32_t index[kCorners][kLanes];  // paired: those of the left corners are used
+  alignas(64) T value[kCorners * kLanes];        // [corner, lane]; paired: [row, lane, side]
 };
 
 template <class T>
@@ -295,15 +296,16 @@ void ForEachSixteen(const Scheduler& scheduler, const Encoder& encoder, int64_t 
 template <class T>
 void Forward(const Scheduler& scheduler, const Encoder& encoder, int64_t n,
              const std::vector<Example<T>>& batch) {
-  ForEachSixteen(scheduler, encoder, n, batch,
-                 encoder.smoothstep ? EncodeSixteen<true, T> : EncodeSixteen<false, T>);
+  const auto body = encoder.smoothstep ? EncodeSixteen<true, T> : EncodeSixteen<false, T>;
+  ForEachSixteen(scheduler, encoder, n, batch, body);
 }
 
 template <class T>
 void BackwardPoints(const Scheduler& scheduler, const Encoder& encoder, int64_t n,
                     const std::vector<Example<T>>& batch) {
-  ForEachSixteen(scheduler, encoder, n, batch,
-                 encoder.smoothstep ? DifferentiateSixteen<true, T> : DifferentiateSixteen<false, T>);
+  const auto body =
+      encoder.smoothstep ? DifferentiateSixteen<true, T> : DifferentiateSixteen<false, T>;
+  ForEachSixteen(scheduler, encoder, n, batch, body);
 }
 
 template <class T>

@@ -1,8 +1,8 @@
 // The arithmetic of the tri-plane encoder: one node, one coordinate, one cell.
 //
-// Templates over the number type R serve a float, a double, sixteen points at once (Row, simd.h) and,
-// with EMOJAX_HD defined by the CUDA build, a thread of a GPU. The readable twin is
-// emojax/encoders/triplane.py; names are the same.
+// Templates over the number type R serve a float, a double, sixteen points at once (Row, simd.h)
+// and, with EMOJAX_HD defined by the CUDA build, a thread of a GPU. The readable twin is
+// emojax/encoders/triplane.py.
 //
 // Source: Instant NGP, Mueller et al. 2022, sec. 3, in the conventions of torch-ngp's grid encoder.
 #pragma once
@@ -43,8 +43,8 @@ inline Level LevelOf(float scale, int64_t begin, int64_t end) {
   return level;
 }
 
-// Entries of the corners of cell (x, y): below level.length, whatever the point in [0, 1]^2. Numbers
-// of type I are unsigned, of 32 bits, and wrap around.
+// Entries of the corners of cell (x, y): below level.length, whatever the point in [0, 1]^2.
+// Numbers of type I are unsigned, of 32 bits, and wrap around.
 template <class I>
 EMOJAX_HD void Nodes(const Level& level, const I& x, const I& y, I (&entry)[kCorners]) {
   entry[0] = x + y * I(level.nodes);
@@ -74,8 +74,8 @@ EMOJAX_HD R WeightSlope(const R& f) {
   return R(1);
 }
 
-// Bilinear interpolation between the corners' values. Written with differences, so that equal values
-// are returned unchanged.
+// Bilinear interpolation between the corners' values. Written with differences, so that equal
+// values are returned unchanged.
 template <class R>
 EMOJAX_HD R Interpolate(const R (&value)[kCorners], const R& wx, const R& wy) {
   const R lower = value[0] + wx * (value[1] - value[0]);

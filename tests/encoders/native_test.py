@@ -1,4 +1,4 @@
-"""The tri-plane kernels against the XLA definition: values, gradients, batches, threads, bad input."""
+"""The tri-plane kernels against the XLA definition: values, gradients, batches, bad input."""
 
 import dataclasses
 import functools
@@ -25,10 +25,10 @@ from tests.encoders.triplane_test import (
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
-# Both are float32. A position in units of cells is rounded to 1e-7 of itself, which moves a value
-# between nodes of order 1 by that much: 2e-5 at 200 cells. Gradients also sum in another order.
-# Relative to the largest component; measured worst case 1.3e-5.
-FLOAT_TOLERANCE = 5e-5
+# Relative to the largest component. Both are float32: a position in units of cells is rounded to
+# 1e-7 of itself, which moves a value between nodes of order 1 by 2e-5 at 200 cells. Measured worst
+# case 1e-5 without fused multiply-add; with it, features are mostly the same bits.
+FLOAT_TOLERANCE = 3e-5
 # In float64 they agree to rounding.
 DOUBLE_TOLERANCE = 1e-12
 
@@ -60,9 +60,7 @@ def _step(tables, points, cotangent, config, implementation, isa):
 
 def step(tables, points, cotangent, config, implementation, isa=None):
     isa = isa or native.isa()
-    return jax.tree.map(
-        np.asarray, _step(tables, points, cotangent, config, implementation, isa)
-    )
+    return jax.tree.map(np.asarray, _step(tables, points, cotangent, config, implementation, isa))
 
 
 def make_case(config, *, num=203, dtype=np.float32):
@@ -93,7 +91,7 @@ class TestEqualsTheDefinition:
         got = step(*make_case(CONFIGS[name]), CONFIGS[name], "native", isa)
         assert_close(_expected(name), got, FLOAT_TOLERANCE)
 
-    @pytest.mark.parametrize("name", CONFIGS)
+    @pytest.mark.parametrize("name", ["face", "dense and hashed", "smooth, hashed, 3 features"])
     @pytest.mark.usefixtures("float64")
     def test_float64(self, name):
         case = make_case(CONFIGS[name], dtype=np.float64)
@@ -113,8 +111,7 @@ class TestEqualsTheDefinition:
                     lambda *a: triplane.encode(*a, SMALL, implementation="native"), *case[:2]
                 )
                 got = features, *pull(case[2])
-            expected = step(*case, SMALL, "xla") if num in (17, 1100) else _by_parts(case)
-            assert_close(expected, got, FLOAT_TOLERANCE)
+            assert_close(_padded_step(*case), got, FLOAT_TOLERANCE)
 
     def test_no_points(self):
         tables, points, cotangent = make_case(SMALL, num=4)
@@ -124,9 +121,8 @@ class TestEqualsTheDefinition:
         np.testing.assert_array_equal(d_tables, np.zeros_like(tables))
 
 
-def _by_parts(case):
-    """The XLA form at the points of `case`, padded with points outside to 1,100."""
-    tables, points, cotangent = case
+def _padded_step(tables, points, cotangent):
+    """The XLA form, compiled for 1,100 points alone: what is missing lies outside."""
     num, missing = len(points), 1100 - len(points)
     padded = jnp.pad(points, ((0, missing), (0, 0)), constant_values=10.0)
     features, d_tables, d_points = step(
@@ -144,27 +140,25 @@ class TestGradients:
         arguments = (make_tables(config, dtype=np.float64), inner_points(config, 12))
         check_grads(run, arguments, 1, modes=["rev"], eps=1e-6, atol=1e-6)
 
-    def test_only_what_is_asked_for_is_computed(self):
-        tables, points, cotangent = make_case(SMALL)
-        _, *expected = step(tables, points, cotangent, SMALL, "native")
+    @pytest.mark.parametrize(
+        ("index", "not_asked_for"),
+        [(0, "tensor<0x3xf32>"), (1, f"tensor<0x{SMALL.num_entries}x2xf32>")],
+        ids=["tables", "points"],
+    )
+    def test_only_what_is_asked_for_is_computed(self, index, not_asked_for):
+        *arguments, cotangent = make_case(SMALL)
 
-        def pull(*wanted):
-            def run(*chosen):
-                arguments = dict(zip(wanted, chosen, strict=True))
-                full = {"tables": tables, "points": points} | arguments
-                return triplane.encode(**full, config=SMALL, implementation="native")
+        def gradient(argument):
+            def run(argument):
+                chosen = [argument if k == index else x for k, x in enumerate(arguments)]
+                return triplane.encode(*chosen, SMALL, implementation="native")
 
-            chosen = [{"tables": tables, "points": points}[name] for name in wanted]
-            return jax.jit(lambda *a: jax.vjp(run, *a)[1](cotangent)), chosen
+            return jax.vjp(run, argument)[1](cotangent)[0]
 
-        shapes = {"tables": "tensor<0x224x2xf32>", "points": "tensor<0x3xf32>"}
-        for index, name in enumerate(shapes):
-            function, chosen = pull(name)
-            text = function.lower(*chosen).as_text()
-            assert shapes[name] not in text
-            (other,) = set(shapes) - {name}
-            assert shapes[other] in text, f"{other} come back empty"
-            np.testing.assert_array_equal(function(*chosen)[0], expected[index])
+        compute = jax.jit(gradient)
+        assert not_asked_for in compute.lower(arguments[index]).as_text()
+        expected = step(*arguments, cotangent, SMALL, "native")[1 + index]
+        np.testing.assert_array_equal(compute(arguments[index]), expected)
 
     def test_through_checkpoint_and_scan(self):
         tables, points, cotangent = make_case(SMALL)
@@ -239,12 +233,13 @@ class TestBatches:
             return jnp.sum(jax.vmap(encode, in_axes=(None, 0))(tables, points))
 
         stacked = jnp.stack([points] * 4)
-        text = jax.jit(jax.grad(total, (0, 1))).lower(tables, stacked).as_text()
+        run = jax.jit(jax.value_and_grad(total, (0, 1)))
+        lines = run.lower(tables, stacked).as_text().splitlines()
         for operation in ("forward", "backward"):
-            calls = [line for line in text.splitlines() if f"@emojax_triplane_{operation}" in line]
+            calls = [line for line in lines if f"emojax_triplane_{operation}" in line]
             assert len(calls) == 1, "one launch for the batch"
-            assert "tensor<1x3x224x2xf32>" in calls[0], "shared tables arrive once"
-            assert "tensor<4x203x3xf32>" in calls[0], "batched points arrive four times"
+            assert f"tensor<1x3x{SMALL.num_entries}x2xf32>" in calls[0], "shared tables, once"
+            assert "tensor<4x203x3xf32>" in calls[0], "batched points, four times"
 
     def test_one_trace(self):
         traces = []
@@ -341,9 +336,9 @@ class TestChecks:
     @pytest.mark.parametrize(
         "change",
         [
-            {"offsets": (0, 32, 96, 223)},
-            {"offsets": (0, 96, 32, 224)},
-            {"offsets": (0, 32, 224)},
+            {"offsets": (0, 32, 160, 287)},
+            {"offsets": (0, 160, 32, 288)},
+            {"offsets": (0, 32, 288)},
             {"scales": (3.0, -1.0, 9.0)},
             {"scales": (3.0, float("nan"), 9.0)},
             {"bound": float("inf")},

@@ -23,13 +23,9 @@ ONE_LEVEL = triplane.TriplaneConfig(
 # Its unit coordinates are (0.6, 0.3, 1), u = (2.3, 1.4, 3.5).
 POINT = np.array([[0.2, -0.4, 1.0]])
 # 33^2 nodes share 2^8 entries.
-HASHED = dataclasses.replace(
-    ONE_LEVEL, base_resolution=32, finest_resolution=32, log2_table_size=8
-)
+HASHED = dataclasses.replace(ONE_LEVEL, base_resolution=32, finest_resolution=32, log2_table_size=8)
 # The last of its levels: 13 cells for the float32 scale, but a table for 12 (see `levels`).
-ODD_LENGTH = dataclasses.replace(
-    ONE_LEVEL, num_levels=4, finest_resolution=12, log2_table_size=12
-)
+ODD_LENGTH = dataclasses.replace(ONE_LEVEL, num_levels=4, finest_resolution=12, log2_table_size=12)
 MANY = triplane.TriplaneConfig(
     num_levels=5,
     num_features=2,
@@ -132,8 +128,8 @@ class TestConfig:
 
 class TestValues:
     def test_bilinear_by_hand(self):
-        # Entry e of plane p holds 1000 p + e^2. On xy the cell is (2, 1), f = (0.3, 0.4), corners 7,
-        # 8, 12, 13: 0.42 * 49 + 0.18 * 64 + 0.28 * 144 + 0.12 * 169. On yz it is (1, 3), f =
+        # Entry e of plane p holds 1000 p + e^2. On xy the cell is (2, 1), f = (0.3, 0.4), corners
+        # 7, 8, 12, 13: 0.42 * 49 + 0.18 * 64 + 0.28 * 144 + 0.12 * 169. On yz it is (1, 3), f =
         # (0.4, 0.5), corners 16, 17, 21, 22; on xz (2, 3), f = (0.3, 0.5), corners 17, 18, 22, 23.
         entries = np.arange(ONE_LEVEL.num_entries)
         tables = 1000 * np.arange(3)[:, None] + entries[None] ** 2
@@ -154,7 +150,7 @@ class TestValues:
             100 * np.arange(3)[:, None, None] + 10 * levels[None, :, None] + np.arange(2)
         )  # [3, E, 2]
         got = encode(jnp.asarray(tables, np.float32), make_points(4, MANY), MANY)
-        expected = [100 * p + 10 * l + k for p in range(3) for l in range(5) for k in range(2)]
+        expected = [100 * p + 10 * i + k for p in range(3) for i in range(5) for k in range(2)]
         np.testing.assert_array_equal(got, np.tile(expected, (4, 1)))
 
     @pytest.mark.parametrize(
@@ -330,9 +326,7 @@ class TestOfficial:
         ):
             triplane.from_official(state, other)
         wrong = {**state, "encoder_yz.offsets": state["encoder_yz.offsets"] + 1}
-        with pytest.raises(
-            ValueError, match=r"encoder_yz\.offsets is \[1, .*\], expected \[0, 32"
-        ):
+        with pytest.raises(ValueError, match=r"encoder_yz\.offsets is \[1, .*\], expected \[0, 32"):
             triplane.from_official(wrong, MANY)
 
 
