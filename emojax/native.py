@@ -18,16 +18,20 @@ import functools
 import os
 import pathlib
 import sys
+import typing
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import jaxlib
 
 from emojax import native_build
 
 OPERATIONS = ("splat_forward", "splat_backward", "triplane_forward", "triplane_backward")
+
+Implementation = Literal["auto", "xla", "native"]
 
 _forced_isa: list[str] = []
 
@@ -67,6 +71,31 @@ def available() -> bool:
     if library is None and reason:
         _warn_once(reason)
     return library is not None
+
+
+def wants_kernels(implementation: Implementation, dtype: jnp.dtype) -> bool:
+    """Returns whether an operation is to be done by kernels.
+
+    Args:
+      implementation: "native" asks for kernels, "xla" for plain JAX, "auto" for kernels where they
+        exist for the default backend and the dtype.
+      dtype: of the operands.
+
+    Raises:
+      ValueError: `implementation` is none of the three, or kernels do not know `dtype`.
+      NativeError: kernels are asked for and cannot be had.
+    """
+    if implementation not in typing.get_args(Implementation):
+        raise ValueError(
+            f"implementation is {implementation!r}, expected 'auto', 'xla' or 'native'"
+        )
+    has_dtype = dtype in (jnp.float32, jnp.float64)
+    if implementation == "native":
+        if not has_dtype:
+            raise ValueError(f"operands have dtype {dtype}, kernels expect float32 or float64")
+        require()
+        return True
+    return implementation == "auto" and has_dtype and jax.default_backend() == "cpu" and available()
 
 
 def require() -> None:

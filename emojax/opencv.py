@@ -1,7 +1,7 @@
 """The one door to OpenCV: `from emojax.opencv import cv2`.
 
-The desktop build, `opencv-python`, needs libGL and friends, which a bare server lacks; its import then
-fails with the name of a shared library and nothing else. Here the message says what to do.
+The desktop build, `opencv-python`, needs libGL and friends, which a bare server lacks; its import
+then fails with the name of a shared library and nothing else. Here the message says what to do.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@
 
 A few seconds on two cores with the CPU kernels; prints
 
-    fitted 400 Gaussians to 64 x 64 pixels in 300 steps: 34.6 dB
+    fitted 400 Gaussians to 64 x 64 pixels in 300 steps, 1.0 s: 34.7 dB; see fit/sheet.png
 
-and writes into the folder `fit`: `sheet.png` (target, rendering, four times the difference, opacity,
-depth), `cloud.ply` (for any 3D Gaussian viewer) and `report.json`. Without --picture the target is
-drawn by a formula: shaded shapes, edges and fine texture, no file needed.
+and writes into the folder `fit`: `sheet.png` (target, rendering, four times the difference,
+opacity, depth), `cloud.ply` (for any 3D Gaussian viewer) and `report.json`. Without --picture the
+target is drawn by a formula: shaded shapes, edges and fine texture, no file needed.
 """
 
 import json

@@ -1,17 +1,17 @@
-"""Times splatting and the tri-plane encoder: kernels, plain XLA, a yardstick and a limit, in one run.
+"""Times splatting and the tri-plane encoder: kernels, plain XLA, a yardstick, a limit, in one run.
 
     python experiments/time_kernels.py --out benchmarks/kernels_cpu --probe PATH/splat_probe.cpp
 
-About ten minutes on two cores (--grid=small: two). Writes OUT.json (every number, the machine and
+About five minutes on two cores (--grid=small: one). Writes OUT.json (every number, the machine and
 this command), OUT.md (tables) and OUT.png (plot). Medians over rounds in which all contestants take
-turns, so that a machine whose speed drifts slows all of them alike; compare ratios, not milliseconds.
+turns, so that a machine whose speed drifts slows all of them alike; compare ratios, not times.
 
-* yardstick: an optional C++ program that splats a cloud of the same size and footprint with nothing in
-  its way (RGB, no projection, no gradients of 3D parameters) and prints JSON: --probe names its
-  source, compiled here as its first comment says.
-* limit: what the arithmetic of the visible fragments would take at the multiply-add rate that a large
-  matrix product reaches in the same run: fragments x (14 + C) operations forward, x (28 + 3 C) forward
-  and backward. It counts no sorting, no binning, no half-empty vector.
+* yardstick: an optional C++ program that splats a cloud of the same size and footprint with nothing
+  in its way (RGB, no projection, no gradients of 3D parameters) and prints JSON: --probe names its
+  source, compiled here with g++ -O3 for AVX2, two threads.
+* limit: what the arithmetic of the visible fragments would take at the multiply-add rate that a
+  large matrix product reaches in the same run: fragments x (14 + C) operations forward, and
+  x (14 + 2 C) backward. It counts no sorting, no binning, no half-empty vector.
 """
 
 import json
@@ -397,7 +397,9 @@ def main(argv: list[str]) -> None:
 def _cpu() -> str:
     try:
         text = pathlib.Path("/proc/cpuinfo").read_text()
-        return next(x.split(":")[1].strip() for x in text.splitlines() if x.startswith("model name"))
+        return next(
+            x.split(":")[1].strip() for x in text.splitlines() if x.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or "unknown processor"
 

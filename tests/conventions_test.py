@@ -12,8 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "emojax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# Imports point down this list; folders and modules of one line do not know each other, unless a pair
-# is named in ALLOWED.
+# Imports point down this list; folders and modules of one line do not know each other, unless a
+# pair is named in ALLOWED.
 LAYERS = (
     ("types", "geometry", "numerics", "config", "native_build", "opencv"),
     ("native",),

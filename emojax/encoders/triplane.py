@@ -29,7 +29,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,8 +37,6 @@ import numpy as np
 
 from emojax import native
 from emojax.encoders import native as native_encoders
-
-Implementation = Literal["auto", "xla", "native"]
 
 # The planes, in the order of tables and features: names of the official parameters, coordinates.
 PLANES = {"xy": (0, 1), "yz": (1, 2), "xz": (0, 2)}
@@ -165,8 +163,14 @@ ER_NERF = TriplaneConfig(
 )
 
 
-def init(key: jax.Array, config: TriplaneConfig, dtype: Any = jnp.float32) -> jax.Array:
-    """Returns new tables [3, E, F], uniform in +-1e-4."""
+def init(key: jax.Array, config: TriplaneConfig, *, dtype: Any = jnp.float32) -> jax.Array:
+    """Returns new tables [3, E, F], uniform in +-1e-4.
+
+    Args:
+      key: consumed.
+      config: static; decides the number of entries E and of features F.
+      dtype: floating.
+    """
     shape = (len(PLANES), config.num_entries, config.num_features)
     return jax.random.uniform(key, shape, dtype, -INITIAL_RANGE, INITIAL_RANGE)
 
@@ -176,7 +180,7 @@ def encode(
     points: jax.Array,
     config: TriplaneConfig,
     *,
-    implementation: Implementation = "auto",
+    implementation: native.Implementation = "auto",
 ) -> jax.Array:
     """Looks points up in the three planes.
 
@@ -197,7 +201,7 @@ def encode(
     """
     _check(tables, points, config)
     tables, points = jnp.asarray(tables), jnp.asarray(points)
-    if _use_native(implementation, tables.dtype):
+    if native.wants_kernels(implementation, tables.dtype):
         grid = native_encoders.Grid(
             scales=tuple(level.scale for level in config.levels),
             offsets=config.offsets,
@@ -300,22 +304,6 @@ def _interpolate(table: jax.Array, unit: jax.Array, config: TriplaneConfig) -> j
     upper = between(node(x, y + 1), node(x + 1, y + 1), fx)
     features = between(lower, upper, fy)
     return jnp.swapaxes(features, 0, 1).reshape(unit.shape[0], config.num_outputs // len(PLANES))
-
-
-def _use_native(implementation: str, dtype) -> bool:
-    if implementation not in ("auto", "xla", "native"):
-        raise ValueError(
-            f"implementation is {implementation!r}, expected 'auto', 'xla' or 'native'"
-        )
-    if implementation == "xla":
-        return False
-    has_dtype = dtype in (jnp.float32, jnp.float64)
-    if implementation == "native":
-        if not has_dtype:
-            raise ValueError(f"tables has dtype {dtype}, kernels expect float32 or float64")
-        native.require()
-        return True
-    return has_dtype and jax.default_backend() == "cpu" and native.available()
 
 
 def _check(tables, points, config: TriplaneConfig) -> None:

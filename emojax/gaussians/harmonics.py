@@ -41,7 +41,10 @@ def num_coefficients(degree: int) -> int:
 
 
 def degree_of(harmonics: jax.Array) -> int:
-    """Returns the degree of coefficients [..., K, 3].
+    """Returns the degree of coefficients.
+
+    Args:
+      harmonics: [..., K, 3].
 
     Raises:
       ValueError: K is not 1, 4, 9 or 16.

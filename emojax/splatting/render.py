@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +20,6 @@ from emojax.gaussians import activations, harmonics
 from emojax.splatting import constants, project, rasterize, tiles
 from emojax.splatting import native as native_splatting
 from emojax.types import Camera, Gaussians, Rendering
-
-Implementation = Literal["auto", "xla", "native"]
 
 
 def splat(
@@ -43,7 +40,7 @@ def splat(
     near: float = constants.NEAR,
     far: float = constants.FAR,
     dilation: float = constants.DILATION,
-    implementation: Implementation = "auto",
+    implementation: native.Implementation = "auto",
 ) -> Rendering:
     """Draws Gaussians with any number of channels in one pass.
 
@@ -94,7 +91,7 @@ def splat(
         "depth": depth, "capacity": capacity, "near": near, "far": far, "dilation": dilation,
         "alpha_max": alpha_max, "antialias": antialias,
     }  # fmt: skip
-    run = _native if _use_native(implementation, means.dtype) else _xla
+    run = _native if native.wants_kernels(implementation, means.dtype) else _xla
     color, transmittance, radii, num_pairs, overflow = run(
         means, quaternions, scales, opacities, features, camera, attached, tap, **options
     )
@@ -204,22 +201,6 @@ def _xla(
         splats, planes, bins, **size, alpha_max=alpha_max, attached=attached, tap=tap
     )
     return color, transmittance, project.radii(splats), bins.num_pairs, bins.overflow
-
-
-def _use_native(implementation: str, dtype) -> bool:
-    if implementation not in ("auto", "xla", "native"):
-        raise ValueError(
-            f"implementation is {implementation!r}, expected 'auto', 'xla' or 'native'"
-        )
-    if implementation == "xla":
-        return False
-    has_dtype = dtype in (jnp.float32, jnp.float64)
-    if implementation == "native":
-        if not has_dtype:
-            raise ValueError(f"means has dtype {dtype}, kernels expect float32 or float64")
-        native.require()
-        return True
-    return has_dtype and jax.default_backend() == "cpu" and native.available()
 
 
 def _check(

@@ -101,11 +101,21 @@ struct Scene {
       for (int64_t i = 0; i < s.gaussians; ++i) {
         const T value = odd[i % 7];
         switch (i % 6) {
-          case 0: means[3 * i + i % 3] = value; break;
-          case 1: std::fill_n(quaternions.begin() + 4 * i, 4, value); break;
-          case 2: std::fill_n(scales.begin() + 3 * i, 3, value); break;
-          case 3: opacities[i] = value; break;
-          case 4: features[s.channels * i] = value; break;
+          case 0:
+            means[3 * i + i % 3] = value;
+            break;
+          case 1:
+            std::fill_n(quaternions.begin() + 4 * i, 4, value);
+            break;
+          case 2:
+            std::fill_n(scales.begin() + 3 * i, 3, value);
+            break;
+          case 3:
+            opacities[i] = value;
+            break;
+          case 4:
+            features[s.channels * i] = value;
+            break;
         }
       }
     }
@@ -136,8 +146,8 @@ template <class T>
 Result<T> Run(const Scene<T>& scene, const Scheduler& scheduler, bool backward) {
   const Sizes& s = scene.sizes;
   const int64_t n = s.gaussians, pixels = s.width * s.height, planes = s.Planes();
-  const int64_t per_image_t[] = {pixels * planes, pixels,          n * kRecord, n * 3, n * 4, n * 3,
-                                 n,               n * s.channels, 16,          4,     n * 4};
+  const int64_t per_image_t[] = {pixels * planes, pixels, n * kRecord, n * 3, n * 4, n * 3, n,
+                                 n * s.channels,  16,     4,           n * 4};
   const int64_t per_image_i[] = {2 * n, 1, 1, n, s.BinsLength()};
   Result<T> result;
   auto total = [&](const auto& lengths) {
@@ -238,7 +248,7 @@ void CheckSplattingGradients(Pool& pool) {
   }
   const auto base = Run(scene, pool.Use(2), true);
   const int64_t n = 5, skip = 12 * 9 * 5 + n * kRecord;
-  std::vector<double>* inputs[] = {&scene.means,    &scene.quaternions, &scene.scales,
+  std::vector<double>* inputs[] = {&scene.means,     &scene.quaternions, &scene.scales,
                                    &scene.opacities, &scene.features,    &scene.pose,
                                    &scene.intrinsics};
   const double* gradient = base.numbers.data() + skip;
@@ -298,8 +308,10 @@ void CheckTriplane(Pool& pool) {
         std::vector<std::vector<T>> results;
         for (int threads : {1, 4}) {
           std::vector<T> out(cotangent.size() + tables.size() + points.size());
-          Example<T> example{tables.data(), points.data(),
-                             cotangent.data(), out.data(),
+          Example<T> example{tables.data(),
+                             points.data(),
+                             cotangent.data(),
+                             out.data(),
                              out.data() + cotangent.size(),
                              out.data() + cotangent.size() + tables.size()};
           triplane::Forward<T>(pool.Use(threads), encoder, n, {example});

@@ -32,9 +32,8 @@ inline Scheduler SchedulerOf(ffi::ThreadPool pool) {
   // With many forced host devices the pool claims more threads than the machine has cores.
   threads = std::min(threads, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
   if (limit > 0) threads = limit;
-  return {std::max(1, threads), [pool](std::function<void()> task) mutable {
-            pool.Schedule(std::move(task));
-          }};
+  return {std::max(1, threads),
+          [pool](std::function<void()> task) mutable { pool.Schedule(std::move(task)); }};
 }
 
 // A buffer seen as [batch..., item...], where the batch of the call is `batch` (outermost first).

@@ -122,26 +122,26 @@ struct Row {
   };
 
 #if EMOJAX_VECTOR_BYTES == 64
-#define EMOJAX_ROW_COMPARE(op, code)                                                       \
-  friend Mask operator op(const Row& a, const Row& b) {                                    \
-    if constexpr (sizeof(T) == 4) {                                                        \
-      return {_mm512_cmp_ps_mask((__m512)a.part[0], (__m512)b.part[0], code)};             \
-    } else {                                                                               \
-      unsigned low = _mm512_cmp_pd_mask((__m512d)a.part[0], (__m512d)b.part[0], code);     \
-      unsigned high = _mm512_cmp_pd_mask((__m512d)a.part[1], (__m512d)b.part[1], code);    \
-      return {static_cast<uint16_t>(low | high << 8)};                                     \
-    }                                                                                      \
+#define EMOJAX_ROW_COMPARE(op, code)                                                    \
+  friend Mask operator op(const Row& a, const Row& b) {                                 \
+    if constexpr (sizeof(T) == 4) {                                                     \
+      return {_mm512_cmp_ps_mask((__m512)a.part[0], (__m512)b.part[0], code)};          \
+    } else {                                                                            \
+      unsigned low = _mm512_cmp_pd_mask((__m512d)a.part[0], (__m512d)b.part[0], code);  \
+      unsigned high = _mm512_cmp_pd_mask((__m512d)a.part[1], (__m512d)b.part[1], code); \
+      return {static_cast<uint16_t>(low | high << 8)};                                  \
+    }                                                                                   \
   }
   EMOJAX_ROW_COMPARE(<, _CMP_LT_OQ)
   EMOJAX_ROW_COMPARE(<=, _CMP_LE_OQ)
   EMOJAX_ROW_COMPARE(>, _CMP_GT_OQ)
   EMOJAX_ROW_COMPARE(>=, _CMP_GE_OQ)
 #else
-#define EMOJAX_ROW_COMPARE(op)                                                 \
-  friend Mask operator op(const Row& a, const Row& b) {                        \
-    Mask mask;                                                                 \
-    for (int i = 0; i < kParts; ++i) mask.part[i] = a.part[i] op b.part[i];    \
-    return mask;                                                               \
+#define EMOJAX_ROW_COMPARE(op)                                              \
+  friend Mask operator op(const Row& a, const Row& b) {                     \
+    Mask mask;                                                              \
+    for (int i = 0; i < kParts; ++i) mask.part[i] = a.part[i] op b.part[i]; \
+    return mask;                                                            \
   }
   EMOJAX_ROW_COMPARE(<)
   EMOJAX_ROW_COMPARE(<=)
@@ -211,13 +211,15 @@ bool Any(const Mask& mask) {
 template <class T>
 Row<T> Min(const Row<T>& a, const Row<T>& b) {
   Row<T> row;
-  for (int i = 0; i < Row<T>::kParts; ++i) row.part[i] = a.part[i] < b.part[i] ? a.part[i] : b.part[i];
+  for (int i = 0; i < Row<T>::kParts; ++i)
+    row.part[i] = a.part[i] < b.part[i] ? a.part[i] : b.part[i];
   return row;
 }
 template <class T>
 Row<T> Max(const Row<T>& a, const Row<T>& b) {
   Row<T> row;
-  for (int i = 0; i < Row<T>::kParts; ++i) row.part[i] = a.part[i] > b.part[i] ? a.part[i] : b.part[i];
+  for (int i = 0; i < Row<T>::kParts; ++i)
+    row.part[i] = a.part[i] > b.part[i] ? a.part[i] : b.part[i];
   return row;
 }
 template <class T>
@@ -313,7 +315,8 @@ Indices Floor(const Row<T>& a) {
   Indices row;
   if constexpr (sizeof(T) == 4) {
     for (int i = 0; i < Indices::kParts; ++i) {
-      row.part[i] = (Indices::Vector)__builtin_convertvector(a.part[i], typename Row<T>::IntVector);
+      row.part[i] =
+          (Indices::Vector) __builtin_convertvector(a.part[i], typename Row<T>::IntVector);
     }
   } else {
     alignas(64) T from[kLanes];
@@ -440,10 +443,10 @@ void GatherPairs(const T* from, const Indices& index, Row<T>* left, Row<T>* righ
     alignas(64) uint32_t at[kLanes];
     index.Store(at);
     auto pairs = [&](int first) {
-      return _mm256_castpd_ps(_mm256_mask_i32gather_pd(
-          _mm256_setzero_pd(), reinterpret_cast<const double*>(from),
-          _mm_load_si128(reinterpret_cast<const __m128i*>(at + first)),
-          _mm256_castsi256_pd(_mm256_set1_epi32(-1)), 4));
+      return _mm256_castpd_ps(
+          _mm256_mask_i32gather_pd(_mm256_setzero_pd(), reinterpret_cast<const double*>(from),
+                                   _mm_load_si128(reinterpret_cast<const __m128i*>(at + first)),
+                                   _mm256_castsi256_pd(_mm256_set1_epi32(-1)), 4));
     };
     // Brings numbers 0 1 4 5 2 3 6 7 into order.
     auto ordered = [](__m256 a) {

@@ -32,7 +32,7 @@
 
 namespace emojax {
 
-constexpr int kChunk = 512;  // Gaussians of one task: their bitmap columns fill one cache line
+constexpr int kChunk = 512;    // Gaussians of one task: their bitmap columns fill one cache line
 constexpr int kSegment = 512;  // Gaussians whose blocks the backward pass keeps at a time
 constexpr int64_t kSlotBytes = int64_t{1} << 27;  // bound of the backward pass's slots, an image
 constexpr double kLog2E = 1.4426950408889634;
@@ -42,10 +42,16 @@ static_assert(kPixels == kLanes * kLanes, "a tile is 16 Rows of 16 pixels");
 
 // A projected Gaussian as the tiles read it.
 enum RecordField {
-  kX, kY,          // mean, pixels
-  kA, kB, kC,      // conic
+  kX,
+  kY,  // mean, pixels
+  kA,
+  kB,
+  kC,  // conic
   kLog2Opacity,
-  kU0, kU1, kV0, kV1,  // first and last column and row it may reach, inside the image (whole numbers)
+  kU0,
+  kU1,
+  kV0,
+  kV1,  // first and last column and row it may reach, inside the image (whole numbers)
   kDepth,
   kRecord
 };
@@ -174,13 +180,13 @@ void ProjectSixteen(const View<T>& view, const Sizes& sizes, const Inputs<T>& in
   const auto g = LoadGaussians(in, count, [&](int i) { return first + i; });
   const auto o = ProjectionOf(view, g);
   const auto s = SplatOf(view, g, o);
-  const R norm2 = Sq(g.quaternion[0]) + Sq(g.quaternion[1]) + Sq(g.quaternion[2]) +
-                  Sq(g.quaternion[3]);
+  const R norm2 =
+      Sq(g.quaternion[0]) + Sq(g.quaternion[1]) + Sq(g.quaternion[2]) + Sq(g.quaternion[3]);
   const R bad = NotFinite({g.mean[0], g.mean[1], g.mean[2], norm2, g.scale[0], g.scale[1],
                            g.scale[2], g.opacity, s.x, s.y, s.a, s.b, s.c, o.s00, o.s11});
   const auto ok = (bad >= R(0)) & (norm2 >= R(T(kQuaternionNorm2Min))) &
-                  (s.depth > R(view.near_plane)) & (s.depth < R(view.far_plane)) &
-                  (o.det > R(0)) & (s.opacity >= R(T(kAlphaMin)));
+                  (s.depth > R(view.near_plane)) & (s.depth < R(view.far_plane)) & (o.det > R(0)) &
+                  (s.opacity >= R(T(kAlphaMin)));
   if (!Any(ok)) {
     std::memset(seen + first, 0, count);
     std::memset(radii + 2 * first, 0, 2 * count * sizeof(int32_t));
@@ -206,8 +212,8 @@ void ProjectSixteen(const View<T>& view, const Sizes& sizes, const Inputs<T>& in
     const T extent_x = std::sqrt(reach * variance[0][i]);
     const T extent_y = std::sqrt(reach * variance[1][i]);
     const T x = lanes[kX][i], y = lanes[kY][i];
-    if (x + extent_x < T(0.5) || x - extent_x > T(sizes.width) - T(0.5) ||
-        y + extent_y < T(0.5) || y - extent_y > T(sizes.height) - T(0.5)) {
+    if (x + extent_x < T(0.5) || x - extent_x > T(sizes.width) - T(0.5) || y + extent_y < T(0.5) ||
+        y - extent_y > T(sizes.height) - T(0.5)) {
       continue;
     }
     constexpr T kLargestRadius = T(1 << 30);
@@ -304,8 +310,8 @@ void ForEachTile(const T* record, const Sizes& sizes, const Hit& hit) {
     for (int tx = rect.x0; tx < rect.x1; ++tx) {
       const T x0 = T(tx * kTileSize) + T(0.5);
       const T x1 = std::min(x0 + T(kTileSize - 1), T(sizes.width) - T(0.5));
-      const T least = LeastPower(record[kX], record[kY], record[kA], record[kB], record[kC], x0, x1,
-                                 y0, y1);
+      const T least =
+          LeastPower(record[kX], record[kY], record[kA], record[kB], record[kC], x0, x1, y0, y1);
       if (least <= reach) hit(ty * sizes.TilesX() + tx);
     }
   }
@@ -336,9 +342,9 @@ int64_t BinChunkToBitmap(const Sizes& sizes, int64_t visible, int64_t chunk, con
 
 // The pairs of one chunk, in the order of its Gaussians.
 struct ChunkPairs {
-  std::vector<int32_t> tiles;            // tile of each pair
-  std::vector<int32_t> count;            // pairs of each Gaussian
-  std::vector<int32_t> before;           // [tiles] entries of earlier chunks in the tile's list
+  std::vector<int32_t> tiles;   // tile of each pair
+  std::vector<int32_t> count;   // pairs of each Gaussian
+  std::vector<int32_t> before;  // [tiles] entries of earlier chunks in the tile's list
 };
 
 template <class T>
@@ -649,11 +655,11 @@ void Forward(const Scheduler& scheduler, const Sizes& sizes, const Options& opti
     std::vector<int64_t> chunk_pairs(images * chunks);
     ParallelFor(scheduler, images * chunks, [&](int64_t task, int) {
       const int64_t image = task / chunks;
-      chunk_pairs[task] =
-          BinChunkToBitmap(sizes, visible[image], task % chunks,
-                           unsorted.get() + image * n * kRecord, out[image].saved);
+      chunk_pairs[task] = BinChunkToBitmap(sizes, visible[image], task % chunks,
+                                           unsorted.get() + image * n * kRecord, out[image].saved);
     });
-    for (int64_t task = 0; task < images * chunks; ++task) pairs[task / chunks] += chunk_pairs[task];
+    for (int64_t task = 0; task < images * chunks; ++task)
+      pairs[task / chunks] += chunk_pairs[task];
   }
   for (int64_t image = 0; image < images; ++image) {
     // Records behind the last visible one are never read; zeros keep them defined.
@@ -684,9 +690,9 @@ inline int64_t SumLength(const Sizes& sizes, bool tap) {
 
 template <class T>
 struct BackwardWorkspace : Workspace<T> {
-  std::vector<Row<T>> cotangent;      // [planes, blocks] of the colour
-  std::vector<Row<T>> masked;         // the same, zero in the planes that are detached
-  const Row<T>* geometry;             // what reaches the geometry: one of the two
+  std::vector<Row<T>> cotangent;  // [planes, blocks] of the colour
+  std::vector<Row<T>> masked;     // the same, zero in the planes that are detached
+  const Row<T>* geometry;         // what reaches the geometry: one of the two
   Row<T> behind[kBlocks];
   std::vector<Row<T>> alpha, weight;  // of the blocks touched by the Gaussians of one segment
   uint16_t blocks[kSegment];          // which blocks each of them touched
@@ -789,10 +795,18 @@ void UnblendOne(const Sizes& sizes, const T* record, const T* c, const Tile& til
     SumPlanes<4>(blocks, weights, cotangent + k * kBlocks, rest + k);
   }
   switch (planes - k) {
-    case 4: SumPlanes<4>(blocks, weights, cotangent + k * kBlocks, rest + k); break;
-    case 3: SumPlanes<3>(blocks, weights, cotangent + k * kBlocks, rest + k); break;
-    case 2: SumPlanes<2>(blocks, weights, cotangent + k * kBlocks, rest + k); break;
-    case 1: SumPlanes<1>(blocks, weights, cotangent + k * kBlocks, rest + k); break;
+    case 4:
+      SumPlanes<4>(blocks, weights, cotangent + k * kBlocks, rest + k);
+      break;
+    case 3:
+      SumPlanes<3>(blocks, weights, cotangent + k * kBlocks, rest + k);
+      break;
+    case 2:
+      SumPlanes<2>(blocks, weights, cotangent + k * kBlocks, rest + k);
+      break;
+    case 1:
+      SumPlanes<1>(blocks, weights, cotangent + k * kBlocks, rest + k);
+      break;
   }
 }
 
@@ -825,8 +839,8 @@ void LoadCotangents(const Sizes& sizes, const Cotangents<T>& d, const Tile& tile
 // slot_of(i): where the sums of the pair (this tile, i-th sorted Gaussian) go.
 template <int kPlanes, bool tap, class T, class SlotOf>
 void UnblendTile(const Sizes& sizes, const Options& options, const Inputs<T>& in,
-                 const Saved<T>& saved, const Cotangents<T>& d, int64_t index, const SlotOf& slot_of,
-                 BackwardWorkspace<T>* work) {
+                 const Saved<T>& saved, const Cotangents<T>& d, int64_t index,
+                 const SlotOf& slot_of, BackwardWorkspace<T>* work) {
   const Tile tile(sizes, index);
   const T log2_alpha_max = static_cast<T>(std::log2(options.alpha_max));
   alignas(64) T cap[kLanes];
@@ -997,8 +1011,8 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
     }
     const int64_t used = (visible + kChunk - 1) / kChunk;
     ParallelFor(scheduler, used, [&](int64_t chunk, int) {
-      std::fill(slots.get() + chunk_area[chunk] * length, slots.get() + chunk_area[chunk + 1] * length,
-                T(0));
+      std::fill(slots.get() + chunk_area[chunk] * length,
+                slots.get() + chunk_area[chunk + 1] * length, T(0));
     });
     ParallelFor(scheduler, (row1 - row0) * sizes.TilesX(), [&](int64_t task, int worker) {
       const int64_t index = row0 * sizes.TilesX() + task;

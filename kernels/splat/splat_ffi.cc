@@ -11,10 +11,10 @@ __attribute__((visibility("default"))) XLA_FFI_Error* emojax_splat_backward(XLA_
 namespace emojax {
 namespace {
 
-std::vector<Expected> ExpectedInputs(const Sizes& s, ffi::AnyBuffer means, ffi::AnyBuffer quaternions,
-                                     ffi::AnyBuffer scales, ffi::AnyBuffer opacities,
-                                     ffi::AnyBuffer features, ffi::AnyBuffer world_to_camera,
-                                     ffi::AnyBuffer intrinsics) {
+std::vector<Expected> ExpectedInputs(const Sizes& s, ffi::AnyBuffer means,
+                                     ffi::AnyBuffer quaternions, ffi::AnyBuffer scales,
+                                     ffi::AnyBuffer opacities, ffi::AnyBuffer features,
+                                     ffi::AnyBuffer world_to_camera, ffi::AnyBuffer intrinsics) {
   return {{"means", means, {s.gaussians, 3}},
           {"quaternions", quaternions, {s.gaussians, 4}},
           {"scales", scales, {s.gaussians, 3}},
@@ -38,8 +38,11 @@ void RunForward(ffi::ThreadPool pool, const Sizes& sizes, const Options& options
   std::vector<ForwardOutputs<T>> out;
   for (int64_t i = 0; i < images; ++i) {
     in.push_back(InputsAt<T>(buffers, i));
-    out.push_back({buffers[7].At<T>(i), buffers[8].At<T>(i), buffers[9].At<int32_t>(i),
-                   buffers[10].At<int32_t>(i), buffers[11].At<int32_t>(i),
+    out.push_back({buffers[7].At<T>(i),
+                   buffers[8].At<T>(i),
+                   buffers[9].At<int32_t>(i),
+                   buffers[10].At<int32_t>(i),
+                   buffers[11].At<int32_t>(i),
                    {buffers[12].At<T>(i), buffers[13].At<int32_t>(i), buffers[14].At<int32_t>(i)}});
   }
   Forward<T>(SchedulerOf(pool), sizes, options, in, out);
@@ -66,7 +69,8 @@ void RunBackward(ffi::ThreadPool pool, const Sizes& sizes, const Options& option
 ffi::Error SplatForward(ffi::ThreadPool pool, ffi::AnyBuffer means, ffi::AnyBuffer quaternions,
                         ffi::AnyBuffer scales, ffi::AnyBuffer opacities, ffi::AnyBuffer features,
                         ffi::AnyBuffer world_to_camera, ffi::AnyBuffer intrinsics,
-                        ffi::Result<ffi::AnyBuffer> color, ffi::Result<ffi::AnyBuffer> transmittance,
+                        ffi::Result<ffi::AnyBuffer> color,
+                        ffi::Result<ffi::AnyBuffer> transmittance,
                         ffi::Result<ffi::AnyBuffer> radii, ffi::Result<ffi::AnyBuffer> num_pairs,
                         ffi::Result<ffi::AnyBuffer> overflow, ffi::Result<ffi::AnyBuffer> records,
                         ffi::Result<ffi::AnyBuffer> order, ffi::Result<ffi::AnyBuffer> bins,
@@ -108,13 +112,13 @@ ffi::Error SplatBackward(
   const Sizes s{feature[0], feature[1], item[1], item[0], depth, capacity};
   auto expected = ExpectedInputs(s, means, quaternions, scales, opacities, features,
                                  world_to_camera, intrinsics);
-  expected.insert(expected.end(), {{"records", records, {s.gaussians, kRecord}},
-                                   {"order", order, {s.gaussians}, true},
-                                   {"bins", bins, {s.BinsLength()}, true},
-                                   {"cotangent of color", d_color, {s.height, s.width, s.Planes()}},
-                                   {"cotangent of transmittance", d_transmittance,
-                                    {s.height, s.width}},
-                                   {"attached", attached, {s.Planes()}}});
+  expected.insert(expected.end(),
+                  {{"records", records, {s.gaussians, kRecord}},
+                   {"order", order, {s.gaussians}, true},
+                   {"bins", bins, {s.BinsLength()}, true},
+                   {"cotangent of color", d_color, {s.height, s.width, s.Planes()}},
+                   {"cotangent of transmittance", d_transmittance, {s.height, s.width}},
+                   {"attached", attached, {s.Planes()}}});
   const auto results = ExpectedInputs(s, *d_means, *d_quaternions, *d_scales, *d_opacities,
                                       *d_features, *d_world_to_camera, *d_intrinsics);
   expected.insert(expected.end(), results.begin(), results.end());

@@ -81,16 +81,16 @@ struct Splat {
 // What the projection and its derivative share.
 template <class R>
 struct Projection {
-  R p[3];              // camera space
-  R unit[4];           // u
-  R inverse_norm;      // 1 / |q|
-  R rot[9];            // R(u), row major
-  R l[9];              // L = W R diag(s)
-  R f[6];              // F = J L
-  R tx, ty;            // x/z and y/z, clamped, where the Jacobian is taken
-  R s00, s01, s11;     // S
-  R det, det0;         // of S and of F F^T
-  R compensation;      // sqrt(det0 / det), at least kCompensationMin
+  R p[3];           // camera space
+  R unit[4];        // u
+  R inverse_norm;   // 1 / |q|
+  R rot[9];         // R(u), row major
+  R l[9];           // L = W R diag(s)
+  R f[6];           // F = J L
+  R tx, ty;         // x/z and y/z, clamped, where the Jacobian is taken
+  R s00, s01, s11;  // S
+  R det, det0;      // of S and of F F^T
+  R compensation;   // sqrt(det0 / det), at least kCompensationMin
 };
 
 template <class R, class T>
@@ -119,8 +119,8 @@ EMOJAX_HD Projection<R> ProjectionOf(const View<T>& view, const Gaussian<R>& g) 
     o.p[i] = R(row[0]) * g.mean[0] + R(row[1]) * g.mean[1] + R(row[2]) * g.mean[2] +
              R(view.translation[i]);
     for (int j = 0; j < 3; ++j) {
-      o.l[3 * i + j] = (R(row[0]) * o.rot[j] + R(row[1]) * o.rot[3 + j] + R(row[2]) * o.rot[6 + j]) *
-                       g.scale[j];
+      o.l[3 * i + j] =
+          (R(row[0]) * o.rot[j] + R(row[1]) * o.rot[3 + j] + R(row[2]) * o.rot[6 + j]) * g.scale[j];
     }
   }
   const R inverse_z = one / o.p[2];
@@ -138,8 +138,8 @@ EMOJAX_HD Projection<R> ProjectionOf(const View<T>& view, const Gaussian<R>& g) 
   o.s00 = f00 + R(view.dilation);
   o.s11 = f11 + R(view.dilation);
   // det(F F^T) = |F_0 x F_1|^2: a sum of squares, where f00 f11 - f01^2 would cancel for needles.
-  o.det0 = Sq(f[1] * f[5] - f[2] * f[4]) + Sq(f[2] * f[3] - f[0] * f[5]) +
-           Sq(f[0] * f[4] - f[1] * f[3]);
+  o.det0 =
+      Sq(f[1] * f[5] - f[2] * f[4]) + Sq(f[2] * f[3] - f[0] * f[5]) + Sq(f[0] * f[4] - f[1] * f[3]);
   o.det = o.det0 + R(view.dilation) * (f00 + f11 + R(view.dilation));
   o.compensation = Max(Sqrt(o.det0 / o.det), R(T(kCompensationMin)));
   return o;
@@ -265,12 +265,12 @@ EMOJAX_HD void ProjectTransposed(const View<T>& view, const Gaussian<R>& g, cons
   const R* r = dr;
   R du[4];
   du[0] = two * (qx * (r[7] - r[5]) + qy * (r[2] - r[6]) + qz * (r[3] - r[1]));
-  du[1] = two * (qy * (r[3] + r[1]) + qz * (r[6] + r[2]) + qw * (r[7] - r[5]) -
-                 two * qx * (r[4] + r[8]));
-  du[2] = two * (qx * (r[3] + r[1]) + qz * (r[7] + r[5]) + qw * (r[2] - r[6]) -
-                 two * qy * (r[0] + r[8]));
-  du[3] = two * (qx * (r[6] + r[2]) + qy * (r[7] + r[5]) + qw * (r[3] - r[1]) -
-                 two * qz * (r[0] + r[4]));
+  du[1] = two *
+          (qy * (r[3] + r[1]) + qz * (r[6] + r[2]) + qw * (r[7] - r[5]) - two * qx * (r[4] + r[8]));
+  du[2] = two *
+          (qx * (r[3] + r[1]) + qz * (r[7] + r[5]) + qw * (r[2] - r[6]) - two * qy * (r[0] + r[8]));
+  du[3] = two *
+          (qx * (r[6] + r[2]) + qy * (r[7] + r[5]) + qw * (r[3] - r[1]) - two * qz * (r[0] + r[4]));
   const R along = du[0] * qw + du[1] * qx + du[2] * qy + du[3] * qz;
   for (int i = 0; i < 4; ++i) dg->quaternion[i] = (du[i] - o.unit[i] * along) * o.inverse_norm;
 }

@@ -66,15 +66,14 @@ ffi::Error TriplaneBackward(ffi::ThreadPool pool, ffi::AnyBuffer tables, ffi::An
   const int64_t n = Item(points, 2)[0];
   const bool by_tables = Item(*d_tables, 3)[0] > 0, by_points = Item(*d_points, 2)[0] > 0;
   const auto batch = LeadingDims(*d_points, 2);
-  auto buffers = Check(
-      {{"tables", tables, {kPlanes, encoder->entries, encoder->features}},
-       {"points", points, {n, 3}},
-       {"cotangent of features", cotangent, {n, encoder->Columns()}},
-       {"cotangent of tables",
-        *d_tables,
-        {by_tables ? kPlanes : 0, encoder->entries, encoder->features}},
-       {"cotangent of points", *d_points, {by_points ? n : 0, 3}}},
-      batch, tables.element_type());
+  auto buffers = Check({{"tables", tables, {kPlanes, encoder->entries, encoder->features}},
+                        {"points", points, {n, 3}},
+                        {"cotangent of features", cotangent, {n, encoder->Columns()}},
+                        {"cotangent of tables",
+                         *d_tables,
+                         {by_tables ? kPlanes : 0, encoder->entries, encoder->features}},
+                        {"cotangent of points", *d_points, {by_points ? n : 0, 3}}},
+                       batch, tables.element_type());
   if (buffers.has_error()) return buffers.error();
   return Dispatch(tables.element_type(), [&](auto number) {
     using T = decltype(number);
@@ -102,10 +101,10 @@ using emojax::triplane::TriplaneForward;
 XLA_FFI_DEFINE_HANDLER_SYMBOL(emojax_triplane_forward, TriplaneForward,
                               ffi::Ffi::Bind()
                                   .Ctx<ffi::ThreadPool>()
-                                  .Arg<ffi::AnyBuffer>()  // tables [3, E, F]
-                                  .Arg<ffi::AnyBuffer>()  // points [N, 3]
-                                  .Ret<ffi::AnyBuffer>()  // features [N, 3 L F]
-                                  .Attr<ffi::Span<const float>>("scales")    // [L]
+                                  .Arg<ffi::AnyBuffer>()                      // tables [3, E, F]
+                                  .Arg<ffi::AnyBuffer>()                      // points [N, 3]
+                                  .Ret<ffi::AnyBuffer>()                      // features [N, 3 L F]
+                                  .Attr<ffi::Span<const float>>("scales")     // [L]
                                   .Attr<ffi::Span<const int32_t>>("offsets")  // [L + 1]
                                   .Attr<double>("bound")
                                   .Attr<bool>("smoothstep"));

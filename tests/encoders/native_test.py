@@ -323,7 +323,9 @@ class TestChecks:
     def test_dtype(self):
         tables, points, _ = make_case(SMALL)
         half = tables.astype(jnp.bfloat16), points.astype(jnp.bfloat16)
-        with pytest.raises(ValueError, match="tables has dtype bfloat16, kernels expect float32"):
+        with pytest.raises(
+            ValueError, match="operands have dtype bfloat16, kernels expect float32"
+        ):
             triplane.encode(*half, SMALL, implementation="native")
         auto = triplane.encode(*half, SMALL)
         np.testing.assert_array_equal(auto, triplane.encode(*half, SMALL, implementation="xla"))
