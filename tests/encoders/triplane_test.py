@@ -285,7 +285,7 @@ class TestInit:
         assert np.std(tables) == pytest.approx(1e-4 / np.sqrt(3), rel=0.05)
 
     def test_takes_a_dtype(self):
-        assert triplane.init(jax.random.key(0), MANY, jnp.bfloat16).dtype == jnp.bfloat16
+        assert triplane.init(jax.random.key(0), MANY, dtype=jnp.bfloat16).dtype == jnp.bfloat16
 
 
 class TestPrecision:
