@@ -100,13 +100,16 @@ def splat_calls(case: tuple, implementation: str) -> dict[str, Callable]:
       case: of `GRID`.
       implementation: of splatting.
     """
-    arrays, camera = make_scene(*case)
+    (means, *rest), camera = make_scene(*case)
+    # All operands are batched, so that an image costs the same alone and in a batch: the gradient of
+    # a shared operand would be summed over the batch by JAX, after the kernel.
+    arrays = [means, *(jnp.tile(x, (len(means), *[1] * x.ndim)) for x in rest)]
 
-    def run(means, *rest):
-        out = splatting.splat(means, *rest, camera, implementation=implementation)
+    def run(*arrays):
+        out = splatting.splat(*arrays, camera, implementation=implementation)
         return out.image, out.num_pairs
 
-    batched = jax.vmap(run, in_axes=(0, None, None, None, None))
+    batched = jax.vmap(run)
     forward = jax.jit(lambda *a: batched(*a)[0])
     images, pull, pairs = jax.vjp(batched, *arrays, has_aux=True)
     rng = np.random.default_rng(1)

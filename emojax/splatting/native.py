@@ -106,10 +106,11 @@ def splat(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _splat(config, *operands):
-    return tuple(_call_forward(config, *operands)[:5])
+    return tuple(_call_forward(config, *operands, keep=False)[:5])
 
 
-def _call_forward(config, *operands):
+def _call_forward(config, *operands, keep):
+    """Five results, and what the backward pass needs: empty unless kept."""
     *inputs, _, _ = operands
     n, channels = inputs[4].shape
     dtype = inputs[0].dtype
@@ -120,17 +121,22 @@ def _call_forward(config, *operands):
         jax.ShapeDtypeStruct((n, 2), jnp.int32),
         jax.ShapeDtypeStruct((), jnp.int32),
         jax.ShapeDtypeStruct((), jnp.int32),
-        jax.ShapeDtypeStruct((n, _RECORD), dtype),
-        jax.ShapeDtypeStruct((n,), jnp.int32),
-        jax.ShapeDtypeStruct((config.bins_length(n),), jnp.int32),
+        jax.ShapeDtypeStruct((n if keep else 0, _RECORD), dtype),
+        jax.ShapeDtypeStruct((n if keep else 0,), jnp.int32),
+        jax.ShapeDtypeStruct((config.bins_length(n) if keep else 0,), jnp.int32),
     ]
     return native.call(
-        "splat_forward", results, *inputs, isa_name=config.isa, **config.attributes()
+        "splat_forward",
+        results,
+        *inputs,
+        isa_name=config.isa,
+        keep=np.bool_(keep),
+        **config.attributes(),
     )
 
 
 def _splat_forward(config, *operands):
-    outputs = _call_forward(config, *operands)
+    outputs = _call_forward(config, *operands, keep=True)
     return tuple(outputs[:5]), (operands, outputs[5:])
 
 

@@ -199,7 +199,7 @@ Result<T> Run(const Scene<T>& scene, const Scheduler& scheduler, bool backward) 
     gradients.push_back(g);
   }
   const Options options{0.01, 1e10, 0.3, 0.999, scene.tap};
-  Forward(scheduler, s, options, in, out);
+  Forward(scheduler, s, options, backward, in, out);
   if (backward) Backward(scheduler, s, options, in, saved, cotangents, gradients);
   result.loss = 0;
   for (int64_t p = 0; p < pixels; ++p) {

@@ -34,6 +34,8 @@ namespace emojax {
 
 constexpr int kChunk = 512;    // Gaussians of one task: their bitmap columns fill one cache line
 constexpr int kSegment = 512;  // Gaussians whose blocks the backward pass keeps at a time
+constexpr int64_t kGroupBytes = int64_t{1}
+                                << 23;            // of intermediate results of images done together
 constexpr int64_t kSlotBytes = int64_t{1} << 27;  // bound of the backward pass's slots, an image
 constexpr double kLog2E = 1.4426950408889634;
 constexpr double kLog2AlphaMin = -7.994353436858858;  // log2(1 / 255)
@@ -611,30 +613,39 @@ void BlendTile(const Sizes& sizes, const Options& options, const Inputs<T>& in,
   });
 }
 
+// What a group of images needs besides its results.
 template <class T>
-void Forward(const Scheduler& scheduler, const Sizes& sizes, const Options& options,
-             const std::vector<Inputs<T>>& in, const std::vector<ForwardOutputs<T>>& out) {
+struct ForwardScratch {
+  std::unique_ptr<T[]> unsorted;    // [images, N, kRecord]
+  std::unique_ptr<uint8_t[]> seen;  // [images, N]
+  std::vector<Workspace<T>> work;   // by thread
+};
+
+// A few images, step by step together.
+template <class T>
+void ForwardGroup(const Scheduler& scheduler, const Sizes& sizes, const Options& options,
+                  std::span<const Inputs<T>> in, std::span<const ForwardOutputs<T>> out,
+                  ForwardScratch<T>* scratch) {
   const int64_t images = static_cast<int64_t>(in.size()), n = sizes.gaussians;
   const int64_t chunks = sizes.Chunks(), tiles = sizes.Tiles();
   std::vector<View<T>> views;
   for (const auto& image : in) {
     views.push_back(ViewOf(sizes, options, image.world_to_camera, image.intrinsics));
   }
-  std::unique_ptr<T[]> unsorted(new T[images * n * kRecord]);
-  std::unique_ptr<uint8_t[]> seen(new uint8_t[images * n]);
+  T* unsorted = scratch->unsorted.get();
+  uint8_t* seen = scratch->seen.get();
   ParallelFor(scheduler, images * chunks, [&](int64_t task, int) {
     const int64_t image = task / chunks, end = std::min((task % chunks + 1) * kChunk, n);
     for (int64_t first = task % chunks * kChunk; first < end; first += kLanes) {
       ProjectSixteen(views[image], sizes, in[image], first,
                      static_cast<int>(std::min<int64_t>(kLanes, end - first)),
-                     unsorted.get() + image * n * kRecord, out[image].radii,
-                     seen.get() + image * n);
+                     unsorted + image * n * kRecord, out[image].radii, seen + image * n);
     }
   });
   std::vector<int64_t> visible(images);
   ParallelFor(scheduler, images, [&](int64_t image, int) {
-    visible[image] = SortByDepth(n, seen.get() + image * n, unsorted.get() + image * n * kRecord,
-                                 out[image].saved.order);
+    visible[image] =
+        SortByDepth(n, seen + image * n, unsorted + image * n * kRecord, out[image].saved.order);
   });
   std::vector<int64_t> pairs(images);
   if (sizes.capacity) {
@@ -642,7 +653,7 @@ void Forward(const Scheduler& scheduler, const Sizes& sizes, const Options& opti
     ParallelFor(scheduler, images * chunks, [&](int64_t task, int) {
       const int64_t image = task / chunks, chunk = task % chunks;
       lists[image][chunk] = PairsOfChunk(sizes, visible[image], chunk,
-                                         unsorted.get() + image * n * kRecord, out[image].saved);
+                                         unsorted + image * n * kRecord, out[image].saved);
     });
     ParallelFor(scheduler, images, [&](int64_t image, int) {
       pairs[image] = LayOutLists(sizes, lists[image], out[image].saved.bins);
@@ -656,10 +667,9 @@ void Forward(const Scheduler& scheduler, const Sizes& sizes, const Options& opti
     ParallelFor(scheduler, images * chunks, [&](int64_t task, int) {
       const int64_t image = task / chunks;
       chunk_pairs[task] = BinChunkToBitmap(sizes, visible[image], task % chunks,
-                                           unsorted.get() + image * n * kRecord, out[image].saved);
+                                           unsorted + image * n * kRecord, out[image].saved);
     });
-    for (int64_t task = 0; task < images * chunks; ++task)
-      pairs[task / chunks] += chunk_pairs[task];
+    for (int64_t i = 0; i < images * chunks; ++i) pairs[i / chunks] += chunk_pairs[i];
   }
   for (int64_t image = 0; image < images; ++image) {
     // Records behind the last visible one are never read; zeros keep them defined.
@@ -670,12 +680,37 @@ void Forward(const Scheduler& scheduler, const Sizes& sizes, const Options& opti
     const int64_t over = sizes.capacity ? std::max<int64_t>(0, pairs[image] - sizes.capacity) : 0;
     *out[image].overflow = static_cast<int32_t>(std::min(over, most));
   }
-  std::vector<Workspace<T>> work(scheduler.threads);
   auto blend = sizes.Planes() == 3 ? BlendTile<3, T> : BlendTile<0, T>;
   ParallelFor(scheduler, images * tiles, [&](int64_t task, int worker) {
     const int64_t image = task / tiles;
-    blend(sizes, options, in[image], out[image], task % tiles, &work[worker]);
+    blend(sizes, options, in[image], out[image], task % tiles, &scratch->work[worker]);
   });
+}
+
+// Images are worked on in groups whose intermediate results stay in the cache. With `keep`, those
+// that the backward pass needs are written to out[...].saved; without, it need not point anywhere.
+template <class T>
+void Forward(const Scheduler& scheduler, const Sizes& sizes, const Options& options, bool keep,
+             const std::vector<Inputs<T>>& in, std::vector<ForwardOutputs<T>> out) {
+  const int64_t images = static_cast<int64_t>(in.size()), n = sizes.gaussians;
+  const int64_t bytes = 4 * sizes.BinsLength() + n * (2 * kRecord * sizeof(T) + 5);
+  const int64_t group = std::clamp<int64_t>(kGroupBytes / std::max<int64_t>(bytes, 1), 1, images);
+  ForwardScratch<T> scratch;
+  scratch.unsorted.reset(new T[group * n * kRecord]);
+  scratch.seen.reset(new uint8_t[group * n]);
+  scratch.work.resize(scheduler.threads);
+  const int64_t kept = keep ? 0 : group, bins = sizes.BinsLength();
+  std::unique_ptr<T[]> records(new T[kept * n * kRecord]);
+  std::unique_ptr<int32_t[]> order(new int32_t[kept * n]), pairs(new int32_t[kept * bins]);
+  for (int64_t first = 0; first < images; first += group) {
+    const int64_t count = std::min(group, images - first);
+    for (int64_t i = 0; i < count && !keep; ++i) {
+      out[first + i].saved = {records.get() + i * n * kRecord, order.get() + i * n,
+                              pairs.get() + i * bins};
+    }
+    ForwardGroup(scheduler, sizes, options, std::span(in).subspan(first, count),
+                 std::span<const ForwardOutputs<T>>(out).subspan(first, count), &scratch);
+  }
 }
 
 // ---- Backward ---------------------------------------------------------------------------------
@@ -956,11 +991,22 @@ void ZeroChunk(const Sizes& sizes, int64_t chunk, const BackwardOutputs<T>& out)
   if (out.tap) zero(out.tap, 4);
 }
 
+// What an image needs besides its results; the next image uses the same memory.
+template <class T>
+struct BackwardScratch {
+  std::vector<TileRect> rects;  // by sorted Gaussian: its tiles
+  std::vector<int64_t> start;   // its first slot
+  std::vector<T> sums;          // [N, SumLength]
+  std::unique_ptr<T[]> slots;   // [slots, SumLength]
+  int64_t slots_length = 0;
+  std::vector<BackwardWorkspace<T>> work;  // by thread
+};
+
 // One image at a time; tiles and chunks in parallel.
 template <class T>
 void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options& options,
                    const Inputs<T>& in, const Saved<T>& saved, const Cotangents<T>& d,
-                   const BackwardOutputs<T>& out, std::vector<BackwardWorkspace<T>>* workspaces) {
+                   const BackwardOutputs<T>& out, BackwardScratch<T>* scratch) {
   const int64_t n = sizes.gaussians, chunks = sizes.Chunks();
   const bool tap = out.tap != nullptr;
   const int64_t length = SumLength(sizes, tap);
@@ -969,12 +1015,19 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
 
   // Pairs get slots by Gaussian, a rectangle of tiles each. Should there be too many for the memory
   // bound, the image is worked through in bands of tile rows.
-  std::vector<TileRect> rects(visible);
+  auto& rects = scratch->rects;
+  auto& start = scratch->start;
+  auto& sums = scratch->sums;
+  auto& slots = scratch->slots;
+  rects.resize(n);
+  start.resize(n);
+  sums.resize(n * length);
   std::vector<int64_t> chunk_area(chunks + 1);
   ParallelFor(scheduler, chunks, [&](int64_t chunk, int) {
     ZeroChunk(sizes, chunk, out);
     const int64_t end = std::min((chunk + 1) * kChunk, visible);
     for (int64_t i = chunk * kChunk; i < end; ++i) {
+      std::fill_n(sums.begin() + i * length, length, T(0));
       rects[i] = TilesOf(saved.records + i * kRecord);
       chunk_area[chunk] += rects[i].Area();
     }
@@ -985,11 +1038,7 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
       sizes.TilesY(), area * length * static_cast<int64_t>(sizeof(T)) / kSlotBytes + 1);
   const int64_t band_rows = (sizes.TilesY() + bands - 1) / bands;
 
-  std::unique_ptr<T[]> sums(new T[visible * length]());
-  std::vector<int64_t> start(visible);
   std::vector<T> cameras(chunks * 16);
-  std::unique_ptr<T[]> slots;
-  int64_t slots_length = 0;
   for (int64_t row0 = 0; row0 < sizes.TilesY(); row0 += band_rows) {
     const int64_t row1 = std::min(row0 + band_rows, sizes.TilesY());
     auto clipped = [&](int64_t i) {
@@ -1005,9 +1054,9 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
       total += clipped(i).Area();
     }
     chunk_area[(visible + kChunk - 1) / kChunk] = total;
-    if (total * length > slots_length) {
-      slots_length = total * length;
-      slots.reset(new T[slots_length]);
+    if (total * length > scratch->slots_length) {
+      scratch->slots_length = total * length;
+      slots.reset(new T[total * length]);
     }
     const int64_t used = (visible + kChunk - 1) / kChunk;
     ParallelFor(scheduler, used, [&](int64_t chunk, int) {
@@ -1023,7 +1072,7 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
                (start[i] + (ty - rect.y0) * (rect.x1 - rect.x0) + tx - rect.x0) * length;
       };
       auto unblend = [&](auto function) {
-        function(sizes, options, in, saved, d, index, slot_of, &(*workspaces)[worker]);
+        function(sizes, options, in, saved, d, index, slot_of, &scratch->work[worker]);
       };
       using SlotOf = decltype(slot_of);
       if (sizes.Planes() == 3) {
@@ -1037,7 +1086,7 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
       const int64_t end = std::min((chunk + 1) * kChunk, visible);
       for (int64_t i = chunk * kChunk; i < end; ++i) {
         const T* slot = slots.get() + start[i] * length;
-        T* sum = sums.get() + i * length;
+        T* sum = sums.data() + i * length;
         for (int64_t pair = clipped(i).Area(); pair > 0; --pair, slot += length) {
           for (int64_t k = 0; k < length; ++k) sum[k] += slot[k];
         }
@@ -1045,8 +1094,8 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
       if (!last) return;
       for (int64_t i = chunk * kChunk; i < end; i += kLanes) {
         UnprojectSixteen(view, sizes, in, saved, i,
-                         static_cast<int>(std::min<int64_t>(kLanes, end - i)), sums.get(), tap, out,
-                         cameras.data() + chunk * 16);
+                         static_cast<int>(std::min<int64_t>(kLanes, end - i)), sums.data(), tap,
+                         out, cameras.data() + chunk * 16);
       }
     });
   }
@@ -1066,10 +1115,11 @@ template <class T>
 void Backward(const Scheduler& scheduler, const Sizes& sizes, const Options& options,
               const std::vector<Inputs<T>>& in, const std::vector<Saved<T>>& saved,
               const std::vector<Cotangents<T>>& d, const std::vector<BackwardOutputs<T>>& out) {
-  std::vector<BackwardWorkspace<T>> workspaces(scheduler.threads);
+  BackwardScratch<T> scratch;
+  scratch.work.resize(scheduler.threads);
   for (size_t image = 0; image < in.size(); ++image) {
     BackwardImage(scheduler, sizes, options, in[image], saved[image], d[image], out[image],
-                  &workspaces);
+                  &scratch);
   }
 }
 

@@ -32,8 +32,8 @@ Inputs<T> InputsAt(const std::vector<Batched>& buffers, int64_t image) {
 }
 
 template <class T>
-void RunForward(ffi::ThreadPool pool, const Sizes& sizes, const Options& options, int64_t images,
-                const std::vector<Batched>& buffers) {
+void RunForward(ffi::ThreadPool pool, const Sizes& sizes, const Options& options, bool keep,
+                int64_t images, const std::vector<Batched>& buffers) {
   std::vector<Inputs<T>> in;
   std::vector<ForwardOutputs<T>> out;
   for (int64_t i = 0; i < images; ++i) {
@@ -45,7 +45,7 @@ void RunForward(ffi::ThreadPool pool, const Sizes& sizes, const Options& options
                    buffers[11].At<int32_t>(i),
                    {buffers[12].At<T>(i), buffers[13].At<int32_t>(i), buffers[14].At<int32_t>(i)}});
   }
-  Forward<T>(SchedulerOf(pool), sizes, options, in, out);
+  Forward<T>(SchedulerOf(pool), sizes, options, keep, in, out);
 }
 
 template <class T>
@@ -75,7 +75,7 @@ ffi::Error SplatForward(ffi::ThreadPool pool, ffi::AnyBuffer means, ffi::AnyBuff
                         ffi::Result<ffi::AnyBuffer> overflow, ffi::Result<ffi::AnyBuffer> records,
                         ffi::Result<ffi::AnyBuffer> order, ffi::Result<ffi::AnyBuffer> bins,
                         int64_t capacity, bool depth, double near_plane, double far_plane,
-                        double dilation, double alpha_max, bool antialias) {
+                        double dilation, double alpha_max, bool antialias, bool keep) {
   const auto item = Item(*color, 3), feature = Item(features, 2);
   const Sizes s{feature[0], feature[1], item[1], item[0], depth, capacity};
   auto expected = ExpectedInputs(s, means, quaternions, scales, opacities, features,
@@ -85,15 +85,15 @@ ffi::Error SplatForward(ffi::ThreadPool pool, ffi::AnyBuffer means, ffi::AnyBuff
                                    {"radii", *radii, {s.gaussians, 2}, true},
                                    {"num_pairs", *num_pairs, {}, true},
                                    {"overflow", *overflow, {}, true},
-                                   {"records", *records, {s.gaussians, kRecord}},
-                                   {"order", *order, {s.gaussians}, true},
-                                   {"bins", *bins, {s.BinsLength()}, true}});
+                                   {"records", *records, {keep ? s.gaussians : 0, kRecord}},
+                                   {"order", *order, {keep ? s.gaussians : 0}, true},
+                                   {"bins", *bins, {keep ? s.BinsLength() : 0}, true}});
   const auto batch = LeadingDims(*color, 3);
   auto buffers = Check(expected, batch, means.element_type());
   if (buffers.has_error()) return buffers.error();
   const Options options{near_plane, far_plane, dilation, alpha_max, antialias};
   return Dispatch(means.element_type(), [&](auto number) {
-    RunForward<decltype(number)>(pool, s, options, Product(batch), *buffers);
+    RunForward<decltype(number)>(pool, s, options, keep, Product(batch), *buffers);
   });
 }
 
@@ -163,7 +163,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(emojax_splat_forward, SplatForward,
                                   .Attr<double>("far_plane")
                                   .Attr<double>("dilation")
                                   .Attr<double>("alpha_max")
-                                  .Attr<bool>("antialias"));
+                                  .Attr<bool>("antialias")
+                                  .Attr<bool>("keep"));
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(emojax_splat_backward, SplatBackward,
                               ffi::Ffi::Bind()
