@@ -30,26 +30,6 @@ def quaternion_to_matrix(quaternions: jax.Array) -> jax.Array:
     return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def multiply_quaternions(left: jax.Array, right: jax.Array) -> jax.Array:
-    """Returns the Hamilton product: the rotation `right`, followed by `left`.
-
-    Args:
-      left: [..., 4] (w, x, y, z).
-      right: [..., 4] (w, x, y, z).
-    """
-    lw, lx, ly, lz = jnp.moveaxis(left, -1, 0)
-    rw, rx, ry, rz = jnp.moveaxis(right, -1, 0)
-    return jnp.stack(
-        [
-            lw * rw - lx * rx - ly * ry - lz * rz,
-            lw * rx + lx * rw + ly * rz - lz * ry,
-            lw * ry - lx * rz + ly * rw + lz * rx,
-            lw * rz + lx * ry - ly * rx + lz * rw,
-        ],
-        axis=-1,
-    )
-
-
 def covariance(quaternions: jax.Array, scales: jax.Array) -> jax.Array:
     """Returns R diag(s)^2 R^T (3DGS, Kerbl et al. 2023, Eq. 6).
 

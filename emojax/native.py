@@ -174,11 +174,9 @@ def _library(isa_name: str) -> tuple[ctypes.CDLL | None, str | None]:
     key = native_build.build_key(isa_name, jaxlib.__version__)
     name = native_build.library_name(isa_name, jaxlib.__version__)
     for folder in (_package_folder(), _cache_folder()):
-        if (folder / name).exists():
-            library = ctypes.CDLL(str(folder / name))
-            library.emojax_build_key.restype = ctypes.c_char_p
-            if library.emojax_build_key().decode() == key:
-                return library, None
+        library = _load(folder / name, key)
+        if library is not None:
+            return library, None
     print(
         f"emojax: building CPU kernels for jaxlib {jaxlib.__version__} ({isa_name}), once",
         file=sys.stderr,
@@ -193,10 +191,22 @@ def _library(isa_name: str) -> tuple[ctypes.CDLL | None, str | None]:
         )
     except (native_build.BuildError, OSError) as error:
         return None, (
-            f"no CPU kernels for jaxlib {jaxlib.__version__}{_others()}: {error}; "
-            "splatting and encoding use XLA, slower"
+            f"no CPU kernels for jaxlib {jaxlib.__version__}{_others()}: {error} "
+            "(install g++ or clang++, or name one in CXX)"
         )
     return ctypes.CDLL(str(path)), None
+
+
+def _load(path: pathlib.Path, key: str) -> ctypes.CDLL | None:
+    """The library at a path; None where there is none, or it is damaged or not what it says."""
+    if not path.exists():
+        return None
+    try:
+        library = ctypes.CDLL(str(path))
+        library.emojax_build_key.restype = ctypes.c_char_p
+        return library if library.emojax_build_key().decode() == key else None
+    except (OSError, AttributeError):  # truncated, for another machine, or no library of ours
+        return None
 
 
 def _others() -> str:
@@ -223,7 +233,9 @@ def _register(isa_name: str, operation: str) -> str:
 
 @functools.cache
 def _warn_once(reason: str) -> None:
-    warnings.warn(f"emojax: {reason}", RuntimeWarning, stacklevel=3)
+    warnings.warn(
+        f"emojax: {reason}; splatting and encoding use XLA, slower", RuntimeWarning, stacklevel=2
+    )
 
 
 def _package_folder() -> pathlib.Path:

@@ -33,9 +33,10 @@ ISA_FLAGS = {
     "avx2": _AVX2,
     "portable": (),
 }
+_AVX2_CPU_FLAGS = {"avx2", "fma", "bmi1", "bmi2", "popcnt"}
 _CPU_FLAGS = {
-    "avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma", "bmi1", "bmi2"},
-    "avx2": {"avx2", "fma", "bmi1", "bmi2", "popcnt"},
+    "avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl"} | _AVX2_CPU_FLAGS,
+    "avx2": _AVX2_CPU_FLAGS,
 }
 
 

@@ -21,17 +21,6 @@ def safe_sqrt(x: jax.Array) -> jax.Array:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
 
-def safe_div(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
-    """Returns numerator / denominator, and 0 with zero gradient where the denominator is 0.
-
-    Args:
-      numerator: any shape, floating.
-      denominator: broadcastable to `numerator`.
-    """
-    nonzero = denominator != 0
-    return jnp.where(nonzero, numerator / jnp.where(nonzero, denominator, 1), 0)
-
-
 def safe_normalize(x: jax.Array) -> jax.Array:
     """Returns x / |x| along the last axis, and 0 with zero gradient where x = 0.
 

@@ -90,7 +90,7 @@ class Rendering:
       depth: [H, W] sum of weight times camera-space z (metres), *not* divided by alpha; None
         unless asked for.
       radii: [N, 2] int32, half extents (x, y) in pixels of the region where alpha reaches 1/255; 0
-        for a Gaussian that is not drawn.
+        for a dead Gaussian; one that is dropped for want of `capacity` keeps them.
       num_pairs: [] int32, (tile, Gaussian) pairs of this image, counted before any dropping.
       overflow: [] int32, pairs beyond `capacity`; 0 when nothing was dropped.
     """

@@ -30,11 +30,16 @@ from emojax.types import Camera, Gaussians
 _OUT = flags.DEFINE_string("out", None, "folder to write; made if absent", required=True)
 _PICTURE = flags.DEFINE_string("picture", None, "picture file to fit; a drawn one by default")
 _SIZE = flags.DEFINE_integer("size", 64, "side of the fitted picture, pixels", lower_bound=8)
-_NUM_GAUSSIANS = flags.DEFINE_integer("num_gaussians", 400, "how many", lower_bound=1)
+_NUM_GAUSSIANS = flags.DEFINE_integer(
+    "num_gaussians", 400, "how many Gaussians to fit", lower_bound=1
+)
 _STEPS = flags.DEFINE_integer("steps", 300, "optimiser steps", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "of the random start")
+_SEED = flags.DEFINE_integer("seed", 0, "seed of the random start")
 _IMPLEMENTATION = flags.DEFINE_enum(
-    "implementation", "auto", ["auto", "xla", "native"], "who splats"
+    "implementation",
+    "auto",
+    ["auto", "xla", "native"],
+    "who splats: kernels, plain JAX, or kernels where there are any",
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace files of an earlier run")
 
@@ -203,7 +208,10 @@ def main(argv: list[str]) -> None:
         target = read_target(_PICTURE.value, size) if _PICTURE.value else draw_target(size)
     except ValueError as error:
         sys.exit(str(error))
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"--out={out} cannot be made a folder: {error.strerror}")
 
     cloud, camera = start(jax.random.key(_SEED.value), _NUM_GAUSSIANS.value, size)
     begin = time.perf_counter()

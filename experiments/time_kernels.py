@@ -37,13 +37,14 @@ from emojax.types import Camera
 
 _OUT = flags.DEFINE_string("out", None, "files to write, without suffix", required=True)
 _PROBE = flags.DEFINE_string("probe", "", "C++ source of the yardstick; skipped where absent")
-_GRID = flags.DEFINE_enum("grid", "full", ["full", "small"], "how many cases")
+_GRID = flags.DEFINE_enum("grid", "full", ["full", "small", "tiny"], "how many cases")
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "turns of each contestant", lower_bound=1)
 
 SIZE = 512
 # (Gaussians, footprint sigma in pixels, images, channels); the first is the case of the targets.
 BASE = (30_000, 2.0, 1, 3)
 GRID = {
+    "tiny": [(200, 3.0, 2, 3)],
     "small": [BASE, (30_000, 2.0, 1, 10)],
     "full": [
         BASE,
@@ -101,8 +102,8 @@ def splat_calls(case: tuple, implementation: str) -> dict[str, Callable]:
       implementation: of splatting.
     """
     (means, *rest), camera = make_scene(*case)
-    # All operands are batched, so that an image costs the same alone and in a batch: the gradient of
-    # a shared operand would be summed over the batch by JAX, after the kernel.
+    # All operands are batched, so that an image costs the same alone and in a batch: the gradient
+    # of a shared operand would be summed over the batch by JAX, after the kernel.
     arrays = [means, *(jnp.tile(x, (len(means), *[1] * x.ndim)) for x in rest)]
 
     def run(*arrays):
@@ -291,7 +292,7 @@ def ratios(rows: list[dict]) -> dict[str, float | None]:
         result[f"{name}, XLA / kernel"] = ratio(find(rows, "xla", name, BASE), ours)
         result[f"{name}, 10 channels / 3"] = ratio(find(rows, "native", name, ten), ours)
         batch = find(rows, "native", name, eight)
-        result[f"{name}, 8 images / 8 x 1"] = ratio(batch, 8 * ours)
+        result[f"{name}, 8 images / 8 x 1"] = ratio(batch, ours and 8 * ours)
     for name in ("encode", "encode and all gradients"):
         result[f"{name}, XLA / kernel"] = ratio(
             find(rows, "xla", name, None), find(rows, "native", name, None)
@@ -364,7 +365,10 @@ def main(argv: list[str]) -> None:
     """Runs the experiment."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    native.require()
+    try:
+        native.require()
+    except native.NativeError as error:
+        sys.exit(f"there is nothing to time: {error}")
     out = pathlib.Path(_OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:

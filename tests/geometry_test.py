@@ -30,13 +30,6 @@ def test_matrices_are_rotations(float64):
     np.testing.assert_allclose(np.linalg.det(matrices), 1, rtol=1e-12)
 
 
-def test_product_of_quaternions_is_product_of_matrices(float64):
-    a, b = _quaternions(seed=1), _quaternions(seed=2)
-    together = geometry.quaternion_to_matrix(geometry.multiply_quaternions(a, b))
-    apart = geometry.quaternion_to_matrix(a) @ geometry.quaternion_to_matrix(b)
-    np.testing.assert_allclose(together, apart, atol=1e-12)
-
-
 def test_zero_quaternion_is_no_rotation_and_has_no_gradient():
     zero = jnp.zeros(4)
     np.testing.assert_array_equal(geometry.quaternion_to_matrix(zero), np.eye(3))

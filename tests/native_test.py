@@ -29,10 +29,13 @@ def _python(code, **environment):
 
 
 DRAW = """
+    import jax
     from emojax import native, splatting
     from tests import synthetic
-    print(float(splatting.splat(*synthetic.scene(20, 16, 16)).image.sum()) > 0, native.available())
-    splatting.splat(*synthetic.scene(20, 16, 16))
+    scene = synthetic.scene(20, 16, 16)
+    draw = lambda: jax.jit(lambda *a: splatting.splat(*a, scene.camera).image.sum())(*scene[:5])
+    print(float(draw()) > 0, native.available())
+    draw()
 """
 
 
@@ -77,6 +80,17 @@ def test_a_library_that_lies_about_its_name_is_rebuilt_not_registered(tmp_path):
     assert "True True" in out
     # And now it is in place.
     assert "building" not in _python(DRAW, EMOJAX_CACHE=str(tmp_path), EMOJAX_ISA=isa)
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("content", [b"", b"\x7fELF but no more"])
+def test_a_damaged_library_is_rebuilt(content, tmp_path):
+    isa = native_build.supported_isas()[-1]
+    (tmp_path / native_build.library_name(isa, jaxlib.__version__)).write_bytes(content)
+    key = native_build.build_key(isa, jaxlib.__version__)
+    path = tmp_path / native_build.library_name(isa, jaxlib.__version__)
+    assert native._load(path, key) is None
+    assert native._load(tmp_path / "absent.so", key) is None
 
 
 def test_key_follows_sources_flags_and_jaxlib(tmp_path, monkeypatch):

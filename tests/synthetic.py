@@ -96,12 +96,12 @@ def head_like(num_gaussians, size, *, channels=3, seed=0, dtype=np.float32):
 def degenerate(width=40, height=36, *, channels=3, dtype=np.float32):
     """One Gaussian for each way to be unusual; row k of `degenerate_names` says which."""
     base = scene(16, width, height, channels=channels, seed=5, spread=0.15)
-    arrays = {k: np.array(getattr(base, k)) for k in Scene._fields[:5]}
+    arrays = {k: np.array(getattr(base, k), np.float64) for k in Scene._fields[:5]}
     for row, (_, name, value) in enumerate(_UNUSUAL):
-        if name == "scales" and value == 1e30 and dtype == np.float64:
-            value = 1e170  # its square overflows there too
+        if dtype == np.float64 and isinstance(value, float) and 1e9 < value < np.inf:
+            value = value**8  # it overflows there too
         arrays[name][row] = value
-    arrays["means"][12] = arrays["means"][11]  # two at one place and depth
+    arrays["means"][15] = arrays["means"][14]  # two at one place and depth
     return Scene(
         *(jnp.asarray(arrays[k], dtype) for k in Scene._fields[:5]),
         camera(width, height, dtype=dtype, seed=5),
@@ -121,6 +121,8 @@ _UNUSUAL = (
     ("opacity above one", "opacities", 1.7),
     ("denormal scale", "scales", 1e-40),
     ("negative scale", "scales", -0.01),
+    ("scale whose determinant overflows", "scales", 1e10),
+    ("quaternion whose length overflows", "quaternions", 1e25),
 )
 degenerate_names = tuple(name for name, _, _ in _UNUSUAL)
 DEAD_ROWS = tuple(
@@ -129,6 +131,7 @@ DEAD_ROWS = tuple(
     if name
     in (
         "NaN mean", "infinite scale", "zero quaternion", "NaN feature", "huge scale", "behind",
-        "zero opacity", "NaN opacity",
+        "zero opacity", "NaN opacity", "scale whose determinant overflows",
+        "quaternion whose length overflows",
     )
 )  # fmt: skip

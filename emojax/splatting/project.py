@@ -4,7 +4,8 @@ Frames and units are those of `emojax.types`. N counts all Gaussians. The fast t
 `ProjectionOf` and `SplatOf` in kernels/splat/splat_math.h, held equal by
 tests/splatting/native_test.py.
 
-A Gaussian is *dead* when any of its numbers is NaN or Inf, its quaternion is zero, it lies outside
+A Gaussian is *dead* when any of its numbers is NaN or Inf, its quaternion is zero or its squared
+length overflows, it lies outside
 of the depth range, its opacity cannot reach `ALPHA_MIN`, its projection overflows, or its ellipse
 misses the picture. A dead Gaussian has radius 0 and sends no gradient.
 
@@ -152,15 +153,16 @@ def _extents(tried, frozen, *, near, far):
     reach = 2 * jnp.log(jnp.maximum(opacity, constants.ALPHA_MIN) / constants.ALPHA_MIN)
     extents = jnp.sqrt(reach[:, None] * jnp.stack([s00, s11], axis=-1))
     size = jnp.array([camera.width, camera.height], mean.dtype)
+    norm2 = jnp.sum(quaternions * quaternions, axis=-1)
     alive = (
-        (jnp.sum(quaternions * quaternions, -1) >= constants.QUATERNION_NORM2_MIN)
+        (norm2 >= constants.QUATERNION_NORM2_MIN)
         & (depth > near)
         & (depth < far)
         & (det > 0)
         & (opacity >= constants.ALPHA_MIN)
         & jnp.all((mean + extents >= 0.5) & (mean - extents <= size - 0.5), axis=-1)
     )
-    for array in (*arrays, mean, s00 / det, s01 / det, s11 / det, s00, s11):
+    for array in (*arrays, mean, norm2, det, s00 / det, s01 / det, s11 / det):
         finite = jnp.isfinite(array)
         alive = alive & (jnp.all(finite, axis=-1) if finite.ndim == 2 else finite)
     return extents, alive

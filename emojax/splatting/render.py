@@ -9,6 +9,7 @@ use `shard_map` there.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -83,6 +84,7 @@ def splat(
     _check(
         means, quaternions, scales, opacities, features, camera, background, detach, tap, capacity
     )
+    _check_options(alpha_max=alpha_max, near=near, far=far, dilation=dilation)
     channels = features.shape[1]
     attached = jnp.array(
         [k not in set(detach) for k in range(channels)] + [True] * depth, means.dtype
@@ -124,7 +126,8 @@ def render(
     """Draws a cloud: its colour from spherical harmonics, and any extra channels, in one pass.
 
     Args:
-      gaussians: the cloud; slots that are not alive are not drawn.
+      gaussians: the cloud; slots that are not alive, or hold a NaN or Inf, are not drawn and get
+        zero gradient.
       camera: where from, and the size of the picture.
       extra: [N, E] more channels, after the three of colour; optional.
       active_degree: highest degree of the harmonics that is used; all by default.
@@ -133,8 +136,24 @@ def render(
 
     Returns:
       A Rendering whose image has 3 + E channels.
+
+    Raises:
+      ValueError: a field of the cloud or `extra` does not fit, or as `splat`.
     """
-    gaussians = activations.park(gaussians)
+    _check_cloud(gaussians, extra)
+    # A slot with a NaN is parked before activations and harmonics: their derivatives there are NaN.
+    finite = [
+        jnp.all(jnp.isfinite(x), axis=tuple(range(1, x.ndim)))
+        for x in (
+            gaussians.means,
+            gaussians.quaternions,
+            gaussians.scales,
+            gaussians.opacities,
+            gaussians.harmonics,
+        )
+    ]
+    alive = functools.reduce(jnp.logical_and, finite, gaussians.alive)
+    gaussians = activations.park(gaussians.replace(alive=alive))
     shape = activations.activate(gaussians)
     directions = harmonics.view_directions(gaussians.means, camera)
     colors = harmonics.evaluate(gaussians.harmonics, directions, active_degree=active_degree)
@@ -243,5 +262,46 @@ def _check(
             raise ValueError(f"camera.{name} is {size!r}, expected a positive int")
     if bad := [k for k in detach if not 0 <= k < channels]:
         raise ValueError(f"detach names channels {bad}, expected numbers from 0 to {channels - 1}")
-    if capacity is not None and not 0 < capacity <= math.floor(2**31 - 1):
-        raise ValueError(f"capacity is {capacity}, expected None or a number from 1 to 2^31 - 1")
+    if capacity is not None and not (isinstance(capacity, int) and 0 < capacity < 2**31):
+        raise ValueError(f"capacity is {capacity}, expected None or an int from 1 to 2^31 - 1")
+
+
+def _check_options(*, alpha_max, near, far, dilation) -> None:
+    """Raises ValueError naming a number for which the pass is not defined."""
+    for name, value, fits, expected in (
+        ("alpha_max", alpha_max, 0 < alpha_max < 1, "a number between 0 and 1"),
+        ("near", near, 0 <= near < math.inf, "a number of at least 0"),
+        ("far", far, near < far, f"a number above near, {near}"),
+        ("dilation", dilation, 0 <= dilation < math.inf, "a number of at least 0"),
+    ):
+        if not fits:
+            raise ValueError(f"{name} is {value}, expected {expected}")
+
+
+def _check_cloud(gaussians: Gaussians, extra: jax.Array | None) -> None:
+    """Raises ValueError naming the field of a cloud, or `extra`, that does not fit."""
+    n = jnp.shape(gaussians.means)[0] if jnp.ndim(gaussians.means) else 0
+    shapes = {
+        "means": (n, 3),
+        "quaternions": (n, 4),
+        "scales": (n, 3),
+        "opacities": (n,),
+        "alive": (n,),
+    }
+    for name, shape in shapes.items():
+        got = jnp.shape(getattr(gaussians, name))
+        if got != shape:
+            raise ValueError(f"gaussians.{name} has shape {got}, expected {shape}")
+    got = jnp.shape(gaussians.harmonics)
+    if len(got) != 3 or got[0] != n or got[2] != 3 or got[1] not in (1, 4, 9, 16):
+        raise ValueError(
+            f"gaussians.harmonics has shape {got}, expected ({n}, K, 3) with K of 1, 4, 9 or 16"
+        )
+    if extra is not None:
+        if jnp.ndim(extra) != 2 or jnp.shape(extra)[0] != n:
+            raise ValueError(f"extra has shape {jnp.shape(extra)}, expected ({n}, channels)")
+        if jnp.result_type(extra) != jnp.result_type(gaussians.means):
+            raise ValueError(
+                f"extra has dtype {jnp.result_type(extra)}, expected "
+                f"{jnp.result_type(gaussians.means)} as means has"
+            )

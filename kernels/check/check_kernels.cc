@@ -143,7 +143,8 @@ struct Result {
 };
 
 template <class T>
-Result<T> Run(const Scene<T>& scene, const Scheduler& scheduler, bool backward) {
+Result<T> Run(const Scene<T>& scene, const Scheduler& scheduler, bool backward,
+              Options options = {0.01, 1e10, 0.3, 0.999, false}) {
   const Sizes& s = scene.sizes;
   const int64_t n = s.gaussians, pixels = s.width * s.height, planes = s.Planes();
   const int64_t per_image_t[] = {pixels * planes, pixels, n * kRecord, n * 3, n * 4, n * 3, n,
@@ -198,7 +199,6 @@ Result<T> Run(const Scene<T>& scene, const Scheduler& scheduler, bool backward) 
     if (!scene.tap) g.tap = nullptr;
     gradients.push_back(g);
   }
-  const Options options{0.01, 1e10, 0.3, 0.999, scene.tap};
   Forward(scheduler, s, options, backward, in, out);
   if (backward) Backward(scheduler, s, options, in, saved, cotangents, gradients);
   result.loss = 0;
@@ -218,15 +218,20 @@ void CheckSplatting(Pool& pool) {
   unsigned seed = 0;
   for (int64_t n : counts) {
     for (const auto& [width, height] : sizes) {
-      for (int variant = 0; variant < 4; ++variant) {
-        const bool depth = variant & 1, list = variant & 2;
-        const Sizes s{n, variant == 3 ? 10 : 3, width, height, depth, list ? 100 : 0};
-        const Scene<T> scene(s, 1 + variant % 2 * 2, variant > 1, variant == 1, ++seed);
-        const Result<T> one = Run(scene, pool.Use(1), true);
-        Expect(one == Run(scene, pool.Use(4), true), "splatting: bits depend on threads");
+      for (int variant = 0; variant < 8; ++variant) {
+        ++seed;  // its bits choose what the variant leaves open
+        const bool depth = variant & 1, list = variant & 2, tap = variant & 4;
+        const Sizes s{n, seed % 3 ? 3 : 10, width, height, depth, list ? 100 : 0};
+        const Scene<T> scene(s, 1 + seed % 4, tap, seed % 5 > 2, seed);
+        Options options{0.01, 1e10, 0.3, 0.999, seed % 2 == 0};
+        const Result<T> one = Run(scene, pool.Use(1), true, options);
+        Expect(one == Run(scene, pool.Use(4), true, options), "splatting: bits depend on threads");
         bool finite = true;
         for (T number : one.numbers) finite &= std::isfinite(number);
         Expect(finite, "splatting: a number is not finite");
+        options.group_bytes = 1;   // every image a group of its own
+        options.slot_bytes = 512;  // every row of tiles a band of its own
+        Expect(one == Run(scene, pool.Use(4), true, options), "splatting: groups or bands matter");
       }
     }
   }

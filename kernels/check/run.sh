@@ -24,11 +24,21 @@ if has avx2 && has fma; then sets+=("avx2:-mavx2 -mfma -mbmi -mbmi2 -mpopcnt"); 
 if has avx512f && has avx512dq && has avx512bw && has avx512vl; then
   sets+=("avx512:-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mbmi -mbmi2 -mpopcnt")
 fi
-for set in "${sets[@]}"; do
-  echo "== $1, ${set%%:*}"
+check() {
   # shellcheck disable=SC2086
   $compiler -std=c++20 -O1 -g -pthread -Wall -Wextra -Wno-psabi -Wno-ignored-attributes \
-    -ffp-contract=fast -fno-math-errno -fno-trapping-math $flags ${set#*:} \
-    check_kernels.cc -o "$out/check"
-  "$out/check"
+    -ffp-contract=fast -fno-math-errno -fno-trapping-math $flags $2 \
+    check_kernels.cc -o "$out/check_$1"
+  local said
+  said=$("$out/check_$1" 2>&1) || { echo "$1: $said"; return 1; }
+  echo "$1: $said"
+}
+jobs=()
+for set in "${sets[@]}"; do
+  check "${set%%:*}" "${set#*:}" &
+  jobs+=($!)
 done
+status=0
+for job in "${jobs[@]}"; do wait "$job" || status=1; done
+[ $status = 0 ] && echo "$1 sanitizer: clean"
+exit $status

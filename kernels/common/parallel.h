@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 
@@ -27,13 +28,16 @@ struct Scheduler {
 
 // Runs body(index, worker) for each index of [0, count), in any order, and returns when all are
 // done. `worker` lies in [0, scheduler.threads) and is never shared by two running threads: it
-// names a scratch space. The body must not throw.
+// names a scratch space. What a body throws (it may run out of memory) is thrown here, once all
+// have ended.
 template <class Body>
 void ParallelFor(const Scheduler& scheduler, int64_t count, const Body& body) {
   struct Shared {
     std::atomic<int64_t> next{0};
     std::atomic<int64_t> finished{0};
     std::atomic<int> workers{0};
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;  // of the first body that failed
   };
   if (count <= 0) return;
   const int64_t helpers = std::min<int64_t>(scheduler.threads, count) - 1;
@@ -49,7 +53,11 @@ void ParallelFor(const Scheduler& scheduler, int64_t count, const Body& body) {
     for (;;) {
       const int64_t i = shared->next.fetch_add(1, std::memory_order_relaxed);
       if (i >= count) return;
-      body(i, worker);
+      try {
+        body(i, worker);
+      } catch (...) {
+        if (!shared->failed.exchange(true)) shared->error = std::current_exception();
+      }
       if (shared->finished.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
         shared->finished.notify_all();
       }
@@ -61,6 +69,7 @@ void ParallelFor(const Scheduler& scheduler, int64_t count, const Body& body) {
        done = shared->finished.load(std::memory_order_acquire)) {
     shared->finished.wait(done, std::memory_order_acquire);
   }
+  if (shared->failed.load()) std::rethrow_exception(shared->error);
 }
 
 }  // namespace emojax

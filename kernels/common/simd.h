@@ -1,10 +1,9 @@
-// Row<T>: sixteen numbers that move together: the pixels of one row of a tile, or sixteen
-// Gaussians.
+// Row<T>: sixteen numbers that move together: a block of 4 x 4 pixels, sixteen Gaussians or points.
 //
 // One row is one vector with AVX-512, two with AVX2, four with the portable build (SSE2, NEON, or
 // whatever the compiler makes of its vector extension); doubles take twice as many. The instruction
 // set is chosen by compiler flags: each build of the kernels is a library of its own (see
-// kernels/README.md), so no two of them ever meet in one program.
+// kernels/README.md), with hidden symbols: no two of them share a function.
 //
 // Scalars have the same functions (Select, Min, Any, ...), so that arithmetic written once for a
 // type R serves a float, a double and a row of either.

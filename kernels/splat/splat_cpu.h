@@ -34,9 +34,6 @@ namespace emojax {
 
 constexpr int kChunk = 512;    // Gaussians of one task: their bitmap columns fill one cache line
 constexpr int kSegment = 512;  // Gaussians whose blocks the backward pass keeps at a time
-constexpr int64_t kGroupBytes = int64_t{1}
-                                << 23;            // of intermediate results of images done together
-constexpr int64_t kSlotBytes = int64_t{1} << 27;  // bound of the backward pass's slots, an image
 constexpr double kLog2E = 1.4426950408889634;
 constexpr double kLog2AlphaMin = -7.994353436858858;  // log2(1 / 255)
 constexpr int kPixels = kTileSize * kTileSize;
@@ -113,6 +110,9 @@ struct BackwardOutputs {
 struct Options {
   double near_plane, far_plane, dilation, alpha_max;
   bool antialias;
+  // Memory aimed at; results do not depend on it but for the order of sums.
+  int64_t group_bytes = int64_t{1} << 23;  // intermediate results of images done together
+  int64_t slot_bytes = int64_t{1} << 27;   // slots of the backward pass, an image
 };
 
 template <class T>
@@ -185,7 +185,7 @@ void ProjectSixteen(const View<T>& view, const Sizes& sizes, const Inputs<T>& in
   const R norm2 =
       Sq(g.quaternion[0]) + Sq(g.quaternion[1]) + Sq(g.quaternion[2]) + Sq(g.quaternion[3]);
   const R bad = NotFinite({g.mean[0], g.mean[1], g.mean[2], norm2, g.scale[0], g.scale[1],
-                           g.scale[2], g.opacity, s.x, s.y, s.a, s.b, s.c, o.s00, o.s11});
+                           g.scale[2], g.opacity, s.x, s.y, s.a, s.b, s.c, o.det});
   const auto ok = (bad >= R(0)) & (norm2 >= R(T(kQuaternionNorm2Min))) &
                   (s.depth > R(view.near_plane)) & (s.depth < R(view.far_plane)) & (o.det > R(0)) &
                   (s.opacity >= R(T(kAlphaMin)));
@@ -694,7 +694,8 @@ void Forward(const Scheduler& scheduler, const Sizes& sizes, const Options& opti
              const std::vector<Inputs<T>>& in, std::vector<ForwardOutputs<T>> out) {
   const int64_t images = static_cast<int64_t>(in.size()), n = sizes.gaussians;
   const int64_t bytes = 4 * sizes.BinsLength() + n * (2 * kRecord * sizeof(T) + 5);
-  const int64_t group = std::clamp<int64_t>(kGroupBytes / std::max<int64_t>(bytes, 1), 1, images);
+  const int64_t group =
+      std::clamp<int64_t>(options.group_bytes / std::max<int64_t>(bytes, 1), 1, images);
   ForwardScratch<T> scratch;
   scratch.unsorted.reset(new T[group * n * kRecord]);
   scratch.seen.reset(new uint8_t[group * n]);
@@ -1013,8 +1014,8 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
   const View<T> view = ViewOf(sizes, options, in.world_to_camera, in.intrinsics);
   const int64_t visible = std::find(saved.order, saved.order + n, -1) - saved.order;
 
-  // Pairs get slots by Gaussian, a rectangle of tiles each. Should there be too many for the memory
-  // bound, the image is worked through in bands of tile rows.
+  // Pairs get slots by Gaussian, a rectangle of tiles each. Should they take more memory than
+  // aimed at, the image is worked through in bands of tile rows.
   auto& rects = scratch->rects;
   auto& start = scratch->start;
   auto& sums = scratch->sums;
@@ -1035,7 +1036,7 @@ void BackwardImage(const Scheduler& scheduler, const Sizes& sizes, const Options
   int64_t area = 0;
   for (int64_t chunk = 0; chunk < chunks; ++chunk) area += chunk_area[chunk];
   const int64_t bands = std::min<int64_t>(
-      sizes.TilesY(), area * length * static_cast<int64_t>(sizeof(T)) / kSlotBytes + 1);
+      sizes.TilesY(), area * length * static_cast<int64_t>(sizeof(T)) / options.slot_bytes + 1);
   const int64_t band_rows = (sizes.TilesY() + bands - 1) / bands;
 
   std::vector<T> cameras(chunks * 16);

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from emojax import gaussians, native
-from emojax.opencv import cv2
+
+cv2 = pytest.importorskip("cv2", reason="OpenCV needs libGL here", exc_type=ImportError)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 

@@ -34,8 +34,8 @@ def render(scene, *, alpha_max=0.999, dilation=0.3, antialias=False, near=0.01):
         numbers = (*means[i], *quaternions[i], *scales[i], opacities[i], *features[i])
         if not (np.all(np.isfinite(numbers)) and z > near and np.any(quaternions[i])):
             continue
-        if np.max(np.abs(scales[i])) > 1e15:  # overflows in float32
-            continue
+        if max(np.max(np.abs(scales[i])), np.max(np.abs(quaternions[i]))) > 1e9:
+            continue  # a determinant or a squared length overflows in float32
         w, a, b, c = quaternions[i] / np.linalg.norm(quaternions[i])
         rotation = np.array([
             [w * w + a * a - b * b - c * c, 2 * (a * b - w * c), 2 * (a * c + w * b)],
