@@ -5,9 +5,9 @@ Frames and units are those of `emojax.types`. N counts all Gaussians. The fast t
 tests/splatting/native_test.py.
 
 A Gaussian is *dead* when any of its numbers is NaN or Inf, its quaternion is zero or its squared
-length overflows, it lies outside
-of the depth range, its opacity cannot reach `ALPHA_MIN`, its projection overflows, or its ellipse
-misses the picture. A dead Gaussian has radius 0 and sends no gradient.
+length overflows, it lies outside of the depth range, its opacity cannot reach `ALPHA_MIN`, its
+projection overflows, or its ellipse misses the picture. A dead Gaussian has radius 0 and sends no
+gradient.
 
 Sources: EWA splatting (Zwicker et al. 2002), 3DGS (Kerbl et al. 2023) sec. 4 for the projected
 covariance; Mip-Splatting (Yu et al. 2024) for the antialiasing factor.

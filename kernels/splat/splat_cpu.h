@@ -695,7 +695,7 @@ void Forward(const Scheduler& scheduler, const Sizes& sizes, const Options& opti
   const int64_t images = static_cast<int64_t>(in.size()), n = sizes.gaussians;
   const int64_t bytes = 4 * sizes.BinsLength() + n * (2 * kRecord * sizeof(T) + 5);
   const int64_t group =
-      std::clamp<int64_t>(options.group_bytes / std::max<int64_t>(bytes, 1), 1, images);
+      std::max<int64_t>(std::min(options.group_bytes / std::max<int64_t>(bytes, 1), images), 1);
   ForwardScratch<T> scratch;
   scratch.unsorted.reset(new T[group * n * kRecord]);
   scratch.seen.reset(new uint8_t[group * n]);

@@ -255,6 +255,18 @@ def test_vmap_is_a_loop(capacity, implementation):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max())
 
 
+def test_an_empty_batch_is_an_empty_batch(implementation):
+    s = synthetic.scene(10, 9, 8)
+
+    def images(means):
+        run = functools.partial(splatting.splat, implementation=implementation)
+        return jax.vmap(lambda m: run(m, *s[1:]).image)(means)
+
+    none = jnp.zeros((0, 10, 3))
+    assert jax.jit(images)(none).shape == (0, 8, 9, 3)
+    assert _grad(lambda means: images(means).sum())(none).shape == (0, 10, 3)
+
+
 def test_jit_traces_once(implementation):
     s = synthetic.scene(40, 33, 20)
     traces = []
