@@ -18,6 +18,8 @@ MARGIN = 2.4
 # How far a head reaches around the centre of its box, in sides of it, hair and chin included.
 LEFT_RIGHT, UP, DOWN = 0.8, 1.0, 0.8
 HEAD_HEIGHT = 0.45  # where the face box is centred, of the square's side from above
+# A square nearly as large as the picture becomes as large: resampling would only cost sharpness.
+ALMOST = 0.95
 # A second face is a fault when it shares the square with the first in more than this part of
 # frames.
 SHARED = 0.1
@@ -102,6 +104,8 @@ def around_head(
     last_x, last_y = np.ceil([np.max(x + LEFT_RIGHT * side), np.max(y + DOWN * side)])
     wanted = max(round(margin * np.median(side)), last_x - first_x, last_y - first_y)
     whole = int(min(wanted, width, height))
+    if whole > ALMOST * min(width, height):
+        whole = min(width, height)
     left = (first_x + last_x - whole) // 2
     top = np.median(y) - HEAD_HEIGHT * whole
     top = round(min(max(top, last_y - whole), max(first_y, 0)))

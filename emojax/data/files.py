@@ -156,17 +156,16 @@ def numbered(folder: pathlib.Path, suffix: str) -> dict[int, pathlib.Path]:
       suffix: ".jpg", say.
 
     Raises:
-      DataError: two files have the same number, or a name is no plain number.
+      DataError: a name is no plain number.
     """
     found: dict[int, pathlib.Path] = {}
     for path in folder.glob(f"*{suffix}"):
         if path.name.startswith("."):
             continue
-        if not path.stem.isdecimal() or int(path.stem) in found:
+        if not path.stem.isdecimal() or path.stem != str(int(path.stem)):
             raise DataError(
                 expected=f"{folder.name}/0{suffix}, 1{suffix}, ... and nothing else of that kind",
-                got=f"{path.name}"
-                + (f" beside {found[int(path.stem)].name}" if path.stem.isdecimal() else ""),
+                got=path.name,
                 fix=f"Rename or remove {path}.",
             )
         found[int(path.stem)] = path

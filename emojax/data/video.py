@@ -43,12 +43,12 @@ ROUNDING = 0.002
 LOST_SECONDS = 0.5
 # An interval of more than this many usual ones is a gap: one dropped picture is none yet.
 GAP = 2.5
+# A picture is better than its neighbour when nearer by more than this, s: ties must not flicker.
+TIE = 1e-3
 # Colour matrices by H.273 number; old versions of PyAV miss the last.
 _MATRICES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "ITU601", 7: "SMPTE240M"}
 _MATRICES |= {9: "BT2020"} if "BT2020" in Colorspace.__members__ else {}
-_FULL_RANGE = 2  # H.273's flag as FFmpeg counts it: 1 is 16-235
-# A picture is better than its neighbour when nearer by more than this, s: ties must not flicker.
-TIE = 1e-3
+_FULL_RANGE = 2  # as FFmpeg counts: 1 is 16-235
 
 
 def common_start(probe: Probe) -> float:

@@ -104,7 +104,10 @@ def track(film: Film) -> tracking.Track:
 
 
 def true_action_units(film: Film) -> ActionUnits:
-    """Returns estimates from true landmarks; brows, lips and lids from the film's own curves."""
+    """Returns estimates from true landmarks; brows, lips and lids from the film's own curves.
+
+    The actor's lids do not widen or narrow by themselves: units 5 and 7 go with the brows.
+    """
     num_frames, size = film.labels.shape[:2]
     found = np.ones(num_frames, bool)
     units = action_units.estimate(track(film), film.landmarks, found, width=size, height=size)
@@ -112,6 +115,8 @@ def true_action_units(film: Film) -> ActionUnits:
     curves = {
         1: film.brow / BROW_RISE,
         2: film.brow / BROW_RISE,
+        5: 0.5 * film.brow / BROW_RISE,
+        7: 0.5 - 0.5 * film.brow / BROW_RISE,
         25: film.opening_mm / FULL_OPENING,
         26: film.opening_mm / FULL_OPENING,
         45: film.blink,

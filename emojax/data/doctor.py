@@ -1,0 +1,120 @@
+"""The doctor: whether a data set folder is good, usable or not usable, and what to do.
+
+`examine` looks at any folder of the field's layout, complete or not; `write` leaves `doctor.json`
+(for programs), `doctor.txt` (for people) and `doctor.png` (one contact sheet) in it. `clip.load`
+refuses a folder whose report says "not usable", unless forced.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable
+
+from emojax.data import (
+    checkup_beside,
+    checkup_face,
+    checkup_files,
+    checkup_masks,
+    checkup_motion,
+    checkup_picture,
+    checkup_sound,
+    checkup_sync,
+    checkup_units,
+    contents,
+    curves,
+    doctor_sheet,
+    files,
+    report,
+)
+from emojax.data.contents import Contents
+from emojax.data.curves import Curves
+from emojax.data.errors import DataError
+from emojax.data.report import Finding
+from emojax.data.thresholds import Thresholds
+
+JSON, TEXT, SHEET = "doctor.json", "doctor.txt", "doctor.png"
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Everything that was found.
+
+    Attributes:
+      findings: in the order of the checks.
+      contents: of the folder.
+      curves: of the folder.
+    """
+
+    findings: tuple[Finding, ...]
+    contents: Contents
+    curves: Curves
+
+    @property
+    def verdict(self) -> str:
+        """The worst level: "good", "usable" or "not usable"."""
+        return report.verdict(list(self.findings))
+
+    def __getitem__(self, name: str) -> Finding:
+        """Returns the finding of a name."""
+        return next(finding for finding in self.findings if finding.name == name)
+
+
+def examine(
+    folder: pathlib.Path | str,
+    *,
+    thresholds: Thresholds | None = None,
+    progress: Callable = iter,
+) -> Report:
+    """Examines a data set folder.
+
+    Args:
+      folder: of the field's layout, made by whatever tool; may lack anything.
+      thresholds: to judge by; `Thresholds()` by default.
+      progress: wraps the iterable of pictures, for a progress bar.
+
+    Raises:
+      DataError: there is no such folder.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise DataError(
+            expected="the folder of a data set",
+            got=f"{folder}, which is none",
+            fix="Make it: experiments/preprocess.py --video FILE --out DIR.",
+        )
+    limits = thresholds or Thresholds()
+    there = contents.read(folder, progress=progress)
+    course = curves.curves(there)
+    findings = [*checkup_files.check(there, limits), *checkup_beside.check(there, limits)]
+    if len(there):
+        findings += checkup_face.check(there, course, limits)
+        findings += checkup_sound.check(there, course, limits)
+        findings += checkup_sync.check(there, course, limits)
+        findings += checkup_units.check(there, course, limits)
+        findings += checkup_picture.check(there, course, limits)
+        findings += checkup_masks.check(there, course, limits)
+        still = checkup_masks.always_background(there)
+        findings += checkup_motion.check(there, course, limits, still)
+    return Report(tuple(findings), there, course)
+
+
+def write(folder: pathlib.Path | str, report_: Report) -> None:
+    """Writes doctor.json, doctor.txt and doctor.png.
+
+    Args:
+      folder: to write to; reports of earlier examinations are replaced.
+      report_: of `examine`.
+
+    Raises:
+      DataError: the place cannot be written to.
+    """
+    folder = pathlib.Path(folder)
+    found = list(report_.findings)
+    name = report_.contents.folder.resolve().name
+    sheet = doctor_sheet.draw(name, found, report_.contents, report_.curves)
+    files.write_picture(folder / SHEET, sheet)
+    files.write_text(folder / TEXT, report.to_text(name, found))
+    text = json.dumps(report.to_json(found), indent=1, allow_nan=False)
+    files.write_text(folder / JSON, text + "\n")

@@ -1,0 +1,227 @@
+"""A data set folder's pictures as a few arrays on disk, at the size that training wants.
+
+Reading 5,000 frames from JPEG and PNG again and again would cost more than a training step. They
+are decoded and scaled once into `.packed/SIZE/` of the folder: `images.npy` uint8 [T, S, S, 3],
+`labels.npy` uint8 [T, S, S], `torso.npy` uint8 [T, S, S, 4], with `background.npy`, `landmarks.npy`
+and `packed.json`, which says from which files. When these change, the arrays are made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from emojax.data import background as backgrounds
+from emojax.data import files, labels, landmarks, rows
+from emojax.data import torso as torsos
+from emojax.data.errors import DataError
+from emojax.opencv import cv2
+
+FORMAT = 1
+_SOURCES = (files.FRAMES, files.GROUND_TRUTH, files.PARSING, files.TEETH, files.TORSO)
+
+
+def _picture_paths(folder: pathlib.Path, numbers: Sequence[int]) -> tuple[list, list[str]]:
+    """The frames' files, from ori_imgs or, named as a fallback, gt_imgs."""
+    for kind in (files.FRAMES, files.GROUND_TRUTH):
+        there = files.numbered(folder / kind, ".jpg") or files.numbered(folder / kind, ".png")
+        if not there:
+            continue
+        missing = [number for number in numbers if number not in there]
+        if missing:
+            raise DataError(
+                expected=f"a picture in {kind} for each of the {len(numbers)} frames of transforms",
+                got=f"none for {len(missing)}, the first of them frame {missing[0]}",
+                fix="Restore the pictures, or track again so that poses and pictures agree.",
+            )
+        used = [] if kind == files.FRAMES else ["pictures: gt_imgs, for want of ori_imgs"]
+        return [there[number] for number in numbers], used
+    raise DataError(
+        expected=f"{files.FRAMES}/N.jpg in {folder}",
+        got="no picture",
+        fix="Name a data set folder, or make one with experiments/preprocess.py.",
+    )
+
+
+def fingerprint(folder: pathlib.Path) -> str:
+    """Returns a digest of what would be packed: names, sizes and times of the source files.
+
+    Args:
+      folder: of the data set.
+    """
+    digest = hashlib.sha256(str(FORMAT).encode())
+    singles = [folder / name for name in (files.BACKGROUND, *files.TRANSFORMS)]
+    for kind in _SOURCES:
+        singles += sorted((folder / kind).glob("*")) if (folder / kind).is_dir() else []
+    for path in singles:
+        if path.is_file():
+            status = path.stat()
+            name = path.relative_to(folder).as_posix()
+            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _labels(
+    folder: pathlib.Path, number: int, size: tuple[int, int], has_teeth: bool
+) -> np.ndarray:
+    """The label picture of one frame, checked against the frame's size."""
+    parsing = files.read_picture(folder / files.PARSING / f"{number}.png")
+    teeth = None
+    if has_teeth:
+        path = folder / files.TEETH / f"{number}.npy"
+        try:
+            teeth = np.load(path).astype(bool)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                expected=f"a mask of teeth in {path}", got=str(error), fix="Make it again."
+            ) from error
+    for name, picture in ((files.PARSING, parsing), (files.TEETH, teeth)):
+        if picture is not None and picture.shape[:2] != size:
+            raise DataError(
+                expected=f"{name} of frame {number} as large as the frame, {size[1]} x {size[0]}",
+                got=f"{picture.shape[1]} x {picture.shape[0]}",
+                fix=f"Make {name} from the frames in {files.FRAMES}.",
+            )
+    return labels.from_parsing(parsing, teeth)
+
+
+def _resize(picture: np.ndarray, side: int, *, exact: bool) -> np.ndarray:
+    """A picture at another size; `exact` for labels, which have no mean."""
+    if picture.shape[0] == side:
+        return picture
+    shrinks = picture.shape[0] > side
+    method = cv2.INTER_NEAREST if exact else cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(picture, (side, side), interpolation=method)
+
+
+def _resize_rgba(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture with alpha at another size: colours weigh by their alpha."""
+    if picture.shape[0] == side:
+        return picture
+    alpha = picture[..., 3:].astype(np.float32) / 255
+    small = _resize(np.concatenate([picture[..., :3] * alpha, alpha], -1), side, exact=False)
+    alpha = np.clip(small[..., 3:], 0, 1)
+    color = np.where(alpha > 0, small[..., :3] / np.maximum(alpha, 1e-6), 0)
+    return np.uint8(np.clip(np.concatenate([color, 255 * alpha], -1), 0, 255) + 0.5)
+
+
+def pack(
+    folder: pathlib.Path,
+    numbers: Sequence[int],
+    *,
+    size: int | None,
+    cache: pathlib.Path | None = None,
+    progress: Callable = iter,
+) -> tuple[pathlib.Path, dict]:
+    """Makes the arrays of a data set folder, or finds them made.
+
+    Args:
+      folder: of the data set.
+      numbers: of the frames, in the order of the rows.
+      size: side of the square pictures, pixels; as they are by default.
+      cache: where to keep the arrays; `.packed` in the folder by default.
+      progress: wraps the iterable of frames, for a progress bar.
+
+    Returns:
+      The folder of the arrays, and the content of `packed.json`: `size`, `source_size`, `cuts`
+      (rows), `fallbacks` (what stood in for missing files).
+
+    Raises:
+      DataError: a file is missing or damaged, or of another size than the others.
+    """
+    paths, fallbacks = _picture_paths(folder, numbers)
+    source_size = files.read_picture(paths[0]).shape[:2]
+    if source_size[0] != source_size[1]:
+        raise DataError(
+            expected="square pictures",
+            got=f"{source_size[1]} x {source_size[0]} in {paths[0]}",
+            fix="Crop the video to a square around the head; preprocess.py does it.",
+        )
+    size = size or source_size[0]
+    place = (cache or folder / ".packed") / str(size)
+    key = fingerprint(folder) + hashlib.sha256(np.int64(numbers).tobytes()).hexdigest()[:8]
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads((place / "packed.json").read_text(encoding="utf-8"))
+        if content["key"] == key:
+            return place, content
+    if place.exists():
+        shutil.rmtree(place)  # made from other files: ours to replace
+    files.make_folder(place.parent)
+    with rows.FolderInMaking(place) as scratch:
+        content = _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progress)
+        content["key"] = key
+        files.write_text(scratch / "packed.json", json.dumps(content, indent=1))
+    return place, content
+
+
+def _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progress) -> dict:
+    """Writes all arrays of `pack` into a folder."""
+    scale = size / source_size[0]
+    side = source_size[0]
+    if not files.numbered(folder / files.PARSING, ".png"):
+        raise DataError(
+            expected=f"{files.PARSING}/N.png in {folder}",
+            got="no such files",
+            fix=f"Make them: experiments/preprocess.py --out {folder} --stages masks.",
+        )
+    has_teeth = bool(files.numbered(folder / files.TEETH, ".npy"))
+    if not has_teeth:
+        fallbacks.append("teeth: none, for want of teeth_mask")
+    pictures = files.Pictures(paths)
+
+    def label_rows() -> Iterator[np.ndarray]:
+        for number in numbers:
+            yield _labels(folder, number, source_size, has_teeth)
+
+    if (folder / files.BACKGROUND).exists():
+        background = files.read_picture(folder / files.BACKGROUND)
+        background = _resize(background, side, exact=False)
+    else:
+        fallbacks.append("background: median of the frames, for want of bc.jpg")
+        background, _ = backgrounds.estimate(pictures, list(label_rows()))
+    has_torso = bool(files.numbered(folder / files.TORSO, ".png"))
+    if not has_torso:
+        fallbacks.append("torso: in-painted from frames and parsing, for want of torso_imgs")
+    small = np.empty((len(numbers), landmarks.CUT_SIDE, landmarks.CUT_SIDE), np.float32)
+
+    def images() -> Iterator[np.ndarray]:
+        for row in progress(range(len(numbers))):
+            image = pictures[row]
+            if image.shape[:2] != source_size:
+                raise DataError(
+                    expected=f"all pictures {side} x {side}, as the first is",
+                    got=f"{image.shape[1]} x {image.shape[0]} in {paths[row]}",
+                    fix="Make the frames again from one video.",
+                )
+            small[row] = landmarks.reduce_for_cuts(image)
+            yield _resize(image, size, exact=False)
+
+    def torso_rows() -> Iterator[np.ndarray]:
+        for row, picture in enumerate(label_rows()):
+            if has_torso:
+                path = folder / files.TORSO / f"{numbers[row]}.png"
+                torso = files.read_picture(path, alpha=True)
+            else:
+                torso = torsos.torso(pictures[row], picture, background)
+            yield _resize_rgba(torso, size)
+
+    count = len(numbers)
+    rows.write(scratch / "images.npy", images(), count)
+    rows.write(scratch / "labels.npy", (_resize(x, size, exact=True) for x in label_rows()), count)
+    rows.write(scratch / "torso.npy", torso_rows(), count)
+    files.write_array(scratch / "background.npy", _resize(background, size, exact=False))
+    points = np.stack([landmarks.read_lms(folder / files.FRAMES / f"{n}.lms") for n in numbers])
+    # Pixel centres are whole numbers: scaling is about the picture's corner, half a pixel away.
+    files.write_array(scratch / "landmarks.npy", np.float32((points + 0.5) * scale - 0.5))
+    return {
+        "size": size,
+        "source_size": side,
+        "cuts": [int(cut) for cut in landmarks.find_cuts(small)],
+        "fallbacks": fallbacks,
+    }

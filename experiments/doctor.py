@@ -1,0 +1,42 @@
+"""Says whether a data set folder is good, usable or not usable for training, and what to do.
+
+    python experiments/doctor.py --data DIR
+
+DIR is a folder of the field's layout, made by `experiments/preprocess.py` or elsewhere. Writes
+`doctor.json`, `doctor.txt` and `doctor.png` (one contact sheet) into it and prints the text. The
+exit code is 0 for a good or usable clip, 1 for one that is not usable or cannot be examined.
+"""
+
+import pathlib
+import sys
+
+import tqdm
+from absl import app, flags
+
+from emojax.data import doctor, report
+from emojax.data.errors import DataError
+
+_DATA = flags.DEFINE_string("data", None, "data set folder to examine", required=True)
+
+
+def main(argv: list[str]) -> None:
+    """Runs the experiment."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    folder = pathlib.Path(_DATA.value)
+    try:
+        found = doctor.examine(
+            folder, progress=lambda frames: tqdm.tqdm(frames, "examine", disable=None)
+        )
+        doctor.write(folder, found)
+    except DataError as error:
+        sys.exit(str(error))
+    print(report.to_text(folder.resolve().name, list(found.findings)), end="")
+    print(f"\nSee {folder / doctor.SHEET}.")
+    if found.verdict == report.NOT_USABLE:
+        wrong = [f.title for f in found.findings if f.level == report.NOT_USABLE]
+        sys.exit(f"{folder} is not usable: {', '.join(wrong)}; see {folder / doctor.TEXT}")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,161 @@
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from emojax.data import files, labels, packing
+from emojax.data.errors import DataError
+from emojax.data.labels import Label
+from emojax.data.rows import Rows
+from tests.data import actor, folders
+
+COUNT, SIZE = 12, 64
+
+
+@pytest.fixture(scope="module")
+def film():
+    return actor.film(num_frames=COUNT, size=SIZE, seed=5)
+
+
+@pytest.fixture(scope="module")
+def original(film, tmp_path_factory):
+    return folders.write_folder(film, tmp_path_factory.mktemp("original"))
+
+
+@pytest.fixture
+def folder(original, tmp_path):
+    return shutil.copytree(original, tmp_path / "a folder with blanks and Ü")
+
+
+def test_arrays_hold_what_the_files_hold(film, folder):
+    place, content = packing.pack(folder, range(COUNT), size=None)
+    assert place == folder / ".packed" / str(SIZE)
+    assert content["size"] == content["source_size"] == SIZE
+    assert content["fallbacks"] == []
+    images, picture, torso = (Rows(place / f"{n}.npy") for n in ("images", "labels", "torso"))
+    for t in range(COUNT):
+        np.testing.assert_array_equal(
+            images[t], files.read_picture(folder / files.FRAMES / f"{t}.jpg")
+        )
+    np.testing.assert_array_equal(picture[:], film.labels)
+    np.testing.assert_array_equal(
+        torso[3], files.read_picture(folder / files.TORSO / "3.png", alpha=True)
+    )
+    np.testing.assert_allclose(np.load(place / "landmarks.npy"), film.landmarks, atol=1e-4)
+
+
+def test_rows_follow_the_given_numbers(film, folder):
+    place, _ = packing.pack(folder, [7, 2, 9], size=None)
+    np.testing.assert_array_equal(Rows(place / "labels.npy")[:], film.labels[[7, 2, 9]])
+
+
+def test_another_size(film, folder):
+    place, content = packing.pack(folder, range(COUNT), size=32)
+    assert (content["size"], content["source_size"]) == (32, SIZE)
+    assert Rows(place / "images.npy").shape == (COUNT, 32, 32, 3)
+    assert Rows(place / "torso.npy").shape == (COUNT, 32, 32, 4)
+    assert np.load(place / "background.npy").shape == (32, 32, 3)
+    # Pixel centres are whole numbers: the middle of the picture stays in the middle.
+    middle = np.load(place / "landmarks.npy") + 0.5 - 16
+    np.testing.assert_allclose(middle, (film.landmarks + 0.5 - 32) / 2, atol=1e-4)
+    assert set(np.unique(Rows(place / "labels.npy")[:])) <= {int(label) for label in Label}
+
+
+def test_they_are_made_once_and_again_when_a_file_changes(folder):
+    place, first = packing.pack(folder, range(COUNT), size=None)
+    stamp = (place / "images.npy").stat().st_mtime_ns
+    assert packing.pack(folder, range(COUNT), size=None)[1] == first
+    assert (place / "images.npy").stat().st_mtime_ns == stamp
+    black = np.zeros((SIZE, SIZE, 3), np.uint8)
+    files.write_picture(folder / files.FRAMES / "4.jpg", black)
+    place, second = packing.pack(folder, range(COUNT), size=None)
+    assert second["key"] != first["key"]
+    assert Rows(place / "images.npy")[4].max() == 0
+
+
+def test_half_made_arrays_are_not_taken_for_whole(folder, monkeypatch):
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(packing, "_fill", killed)
+    with pytest.raises(KeyboardInterrupt):
+        packing.pack(folder, range(COUNT), size=None)
+    assert not list((folder / ".packed").iterdir())
+
+
+def test_a_cache_elsewhere_leaves_the_folder_alone(folder, tmp_path):
+    place, _ = packing.pack(folder, range(COUNT), size=None, cache=tmp_path / "cache")
+    assert place.parent == tmp_path / "cache"
+    assert not (folder / ".packed").exists()
+
+
+def test_missing_parts_are_stood_in_for_by_name(film, folder):
+    for kind in (files.TEETH, files.TORSO, files.FRAMES):
+        landmarks = list((folder / kind).glob("*.lms")) if kind == files.FRAMES else []
+        for path in (folder / kind).iterdir():
+            if path not in landmarks:
+                path.unlink()
+    (folder / files.BACKGROUND).unlink()
+    place, content = packing.pack(folder, range(COUNT), size=None)
+    text = "; ".join(content["fallbacks"])
+    for name in ("gt_imgs", "teeth_mask", "torso_imgs", "bc.jpg"):
+        assert name in text
+    picture = Rows(place / "labels.npy")[:]
+    assert not (picture == Label.TEETH).any()
+    torso = Rows(place / "torso.npy")[:]
+    body = labels.isin(film.labels, (Label.TORSO,))
+    assert (torso[..., 3][body] == 255).all()
+    error = np.abs(np.load(place / "background.npy").astype(int) - folders.background(film))
+    assert np.median(error[(film.labels == Label.BACKGROUND).all(axis=0)]) < 8
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "ori_imgs/5.jpg").unlink(), "frame 5"),
+        (lambda f: (f / "ori_imgs/5.jpg").write_bytes(b""), r"5\.jpg"),
+        (lambda f: (f / "ori_imgs/5.lms").unlink(), r"5\.lms"),
+        (lambda f: (f / "ori_imgs/5.lms").write_text("1 2\n3 4\n"), "4 numbers"),
+        (lambda f: (f / "ori_imgs/5.lms").write_text("nan " * 136), "0 of them finite"),
+        (lambda f: (f / "ori_imgs/5.jpg").rename(f / "ori_imgs/05.jpg"), r"05\.jpg|frame 5"),
+        (lambda f: (f / "parsing/5.png").unlink(), r"5\.png"),
+        (lambda f: shutil.rmtree(f / "parsing"), "stages masks"),
+        (lambda f: (f / "teeth_mask/5.npy").write_bytes(b"x"), r"5\.npy"),
+        (
+            lambda f: files.write_picture(f / "parsing/5.png", np.zeros((8, 8, 3), np.uint8)),
+            "as large as the frame",
+        ),
+        (
+            lambda f: files.write_picture(f / "ori_imgs/5.jpg", np.zeros((8, 8, 3), np.uint8)),
+            "64 x 64",
+        ),
+        (
+            lambda f: files.write_picture(f / "ori_imgs/0.jpg", np.zeros((8, 9, 3), np.uint8)),
+            "square",
+        ),
+        (
+            lambda f: [p.unlink() for d in ("ori_imgs", "gt_imgs") for p in (f / d).glob("*.jpg")],
+            "no picture",
+        ),
+    ],
+)
+def test_damaged_folders_are_refused_by_name(folder, damage, message):
+    damage(folder)
+    with pytest.raises(DataError, match=message):
+        packing.pack(folder, range(COUNT), size=None)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write anywhere")
+def test_a_folder_that_is_closed_to_us_is_named(folder):
+    folder.chmod(0o500)
+    with pytest.raises(DataError, match="place to write to"):
+        packing.pack(folder, range(COUNT), size=None)
+
+
+def test_a_record_of_another_kind_is_made_again(folder):
+    place, content = packing.pack(folder, range(COUNT), size=None)
+    (place / "packed.json").write_text("{")
+    assert packing.pack(folder, range(COUNT), size=None)[1] == content
+    assert json.loads((place / "packed.json").read_text()) == content

@@ -1,0 +1,113 @@
+"""What single stages do with what they are given; the whole run is in pipeline_test.py."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from emojax.data import action_units, audio_features, clip, files, pipeline, stages
+from emojax.data.errors import DataError
+from emojax.data.stages import Settings
+from tests.data import actor, folders
+
+SIZE = 256  # at which dlib finds the drawn face
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A folder made elsewhere: no manifest."""
+    few = actor.film(num_frames=30, size=64, seed=3)
+    return few, folders.write_folder(few, tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def folder(small, tmp_path):
+    return shutil.copytree(small[1], tmp_path / "copy")
+
+
+def test_a_stage_without_its_input_says_which(folder):
+    with pytest.raises(DataError, match="stage tracking first"):
+        pipeline.run(folder, Settings(), stages=["action_units"], overwrite=True)
+    (folder / "ori_imgs" / "7.lms").unlink()
+    with pytest.raises(DataError, match="stage landmarks first"):
+        pipeline.run(folder, Settings(), stages=["tracking"], overwrite=True)
+    (folder / "ori_imgs" / "7.jpg").unlink()
+    with pytest.raises(DataError, match="none numbered 7"):
+        pipeline.run(folder, Settings(), stages=["background"], overwrite=True)
+
+
+def test_given_files_are_used_and_named(folder, tmp_path):
+    rng = np.random.default_rng(0)
+    units = action_units.ActionUnits(
+        action_units.ESTIMATED,
+        np.float32(np.round(rng.uniform(0, 5, (30, 9)), 2)),
+        np.ones(30, bool),
+        "",
+    )
+    action_units.write(tmp_path / "face.csv", units)
+    np.save(tmp_path / "ds.npy", rng.normal(size=(30, 16, 29)).astype(np.float32))
+    manifest = pipeline.run(
+        folder,
+        Settings(au=tmp_path / "face.csv", audio_features=tmp_path / "ds.npy"),
+        stages=["action_units", "features"],
+        overwrite=True,
+    )
+    assert "face.csv" in manifest["sources"]["action_units"]
+    assert manifest["sources"]["features"].startswith("deepspeech: ds.npy")
+    loaded = clip.load(folder)
+    assert loaded.audio.name == "deepspeech"
+    np.testing.assert_allclose(loaded.action_units.values, units.values, atol=1e-6)
+    assert (folder / audio_features.KINDS["mel"].file).exists()  # not ours to delete
+
+
+def test_given_masks_are_used(small, folder, tmp_path):
+    parsing = shutil.copytree(folder / files.PARSING, tmp_path / "parsing")
+    teeth = shutil.copytree(folder / files.TEETH, tmp_path / "teeth")
+    manifest = pipeline.run(
+        folder, Settings(parsing=parsing, teeth_mask=teeth), stages=["masks"], overwrite=True
+    )
+    assert manifest["sources"]["masks"] == "parsing given: parsing"
+    np.testing.assert_array_equal(clip.load(folder).labels[:], small[0].labels)
+    np.save(teeth / "4.npy", np.zeros((8, 8), bool))
+    with pytest.raises(DataError, match=r"as large as the frames.*4\.npy"):
+        pipeline.run(folder, Settings(teeth_mask=teeth), stages=["masks"], overwrite=True)
+    (parsing / "9.png").unlink()
+    with pytest.raises(DataError, match=r"--parsing with 0\.png to 29\.png.*29 such files"):
+        pipeline.run(folder, Settings(parsing=parsing), stages=["masks"], overwrite=True)
+
+
+def test_no_face_several_faces_and_a_lost_face(tmp_path):
+    pytest.importorskip("dlib", reason="needs the extra face: dlib-bin")
+    nobody = actor.film(num_frames=210, size=64, face_lost=(0, 210))
+    both = actor.film(num_frames=210, size=SIZE, second_face=True)
+    actor.write_video(tmp_path / "nobody.mp4", nobody)
+    actor.write_video(tmp_path / "both.mp4", both)
+    settings = Settings(size=SIZE)
+    for name, message in (("nobody", "a face that looks"), ("both", "one face in the picture")):
+        video = tmp_path / f"{name}.mp4"
+        with pytest.raises(DataError, match=message):
+            pipeline.run(
+                tmp_path / name, dataclasses.replace(settings, video=video), stages=["decode"]
+            )
+    half = actor.film(num_frames=30, size=SIZE, face_lost=(3, 27))
+    folder = tmp_path / "half"
+    files.make_folder(folder / files.FRAMES)
+    for t, image in enumerate(half.images):
+        files.write_picture(folder / files.FRAMES / f"{t}.jpg", image)
+    with pytest.raises(DataError, match=r"50% of the frames; got one in 2"):
+        pipeline.run(folder, settings, stages=["landmarks"])
+
+
+def test_external_files_are_numbered_like_the_frames(folder):
+    there = stages.external(folder / files.PARSING, ".png", 30, "--parsing")
+    assert list(there) == list(range(30))
+    with pytest.raises(DataError, match="30 such files from 0 to 29"):
+        stages.external(folder / files.PARSING, ".png", 31, "--parsing")
+
+
+def test_landmarks_of_another_tool_serve(small, folder):
+    job = stages.Job(folder, Settings(), {}, lambda iterable, name: iterable)
+    found = job.landmarks()
+    np.testing.assert_allclose(found.points, small[0].landmarks, atol=1e-4)
+    assert found.found.all()
