@@ -158,7 +158,7 @@ def mask_stability(folder: pathlib.Path, frames, part: range) -> dict:
         image = frames[t]
         picture = _label(folder, t)
         if previous is not None:
-            found = stability.warped_iou(*previous, picture, image)
+            found = stability.warped_iou(previous[0], picture, previous[1], image)
             for name in stability.REGIONS:
                 overlaps[name].append(found[name])
             changed.append(found["changed"])

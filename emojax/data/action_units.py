@@ -311,6 +311,6 @@ def read(path: pathlib.Path, num_frames: int) -> ActionUnits:
 def _rate_hint(rows: int, num_frames: int) -> str:
     """Names the frame rate that would explain a wrong count."""
     for fps in (24, 30, 50, 60):
-        if abs(rows / num_frames - fps / 25) < 0.005:
+        if abs(rows - num_frames * fps / 25) < 0.005 * num_frames:
             return f", as a file made at {fps} frames a second would have"
     return ""

@@ -258,7 +258,7 @@ def load(
     if missing.any():
         fallbacks.append("principal point: the picture's middle, for want of cx and cy")
         principal = np.where(missing, size / 2, principal)
-    sound, text = _features(folder, int(max(poses["audio"].max(), numbers.max())) + 1, features)
+    sound, text = _features(folder, _num_frames(folder, poses), features)
     fallbacks += text
     actions, text = _action_units(folder, poses, landmarks, packed["cuts"], focal, size)
     fallbacks += text
@@ -369,9 +369,7 @@ def _action_units(folder, poses, landmarks, cuts, focal, size) -> tuple:
     """Action units of the rows, from the file or from the landmarks."""
     numbers = poses["numbers"]
     if (folder / files.ACTION_UNITS).exists():
-        # Frames without a face have no pose but a row in the file.
-        count = max(int(numbers.max()) + 1, _num_frames(folder))
-        read = units.read(folder / files.ACTION_UNITS, count)
+        read = units.read(folder / files.ACTION_UNITS, _num_frames(folder, poses))
         return dataclasses.replace(
             read, values=read.values[numbers], success=read.success[numbers]
         ), []
@@ -389,9 +387,10 @@ def _action_units(folder, poses, landmarks, cuts, focal, size) -> tuple:
     return units.estimate(track, landmarks, found, width=size, height=size), [fallback]
 
 
-def _num_frames(folder: pathlib.Path) -> int:
-    """One more than the highest picture number in the folder."""
-    return max(files.numbered(folder / files.FRAMES, ".jpg"), default=-1) + 1
+def _num_frames(folder: pathlib.Path, poses: dict) -> int:
+    """Frames of the video: those without a face have no pose, but sound and a row in au.csv."""
+    pictures = max(files.numbered(folder / files.FRAMES, ".jpg"), default=-1)
+    return int(max(poses["numbers"].max(), poses["audio"].max(), pictures)) + 1
 
 
 def _valence_arousal(folder: pathlib.Path, numbers: np.ndarray) -> np.ndarray | None:

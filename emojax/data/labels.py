@@ -43,6 +43,11 @@ COLORS = np.array(
     np.uint8,
 )
 
+# Colours that a parsing picture may have: teeth have none of their own.
+_PALETTE = tuple(label for label in Label if label != Label.TEETH)
+_CODES = COLORS.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+_UNKNOWN = 255
+
 
 def isin(labels: np.ndarray, regions: tuple[Label, ...]) -> np.ndarray:
     """Returns where a label picture shows one of some regions.
@@ -84,13 +89,16 @@ def from_parsing(parsing: np.ndarray, teeth: np.ndarray | None) -> np.ndarray:
     Returns:
       uint8 [H, W].
     """
-    palette = [Label.BACKGROUND, Label.FACE, Label.HAIR, Label.MOUTH, Label.NECK, Label.TORSO]
-    shape = parsing.shape[:2]
-    pixels = parsing.reshape(-1, 3).astype(np.int32)
-    codes, inverse = np.unique(pixels @ [1, 256, 65536], return_inverse=True)
-    colors = np.stack([codes & 255, codes >> 8 & 255, codes >> 16], axis=-1)
-    distance = np.square(colors[:, None] - COLORS[palette].astype(np.int32)).sum(axis=-1)
-    labels = np.array(palette, np.uint8)[distance.argmin(axis=-1)][inverse].reshape(shape)
+    # A colour as one number, looked up for the palette's own and searched for others.
+    codes = parsing.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+    labels = np.full(parsing.shape[:2], _UNKNOWN, np.uint8)
+    for label in _PALETTE:
+        labels[codes == _CODES[label]] = label
+    others = labels == _UNKNOWN
+    if others.any():
+        pixels = parsing[others].astype(np.int32)
+        distance = [np.square(pixels - COLORS[label].astype(np.int32)).sum(-1) for label in _PALETTE]
+        labels[others] = np.array(_PALETTE, np.uint8)[np.argmin(distance, axis=0)]
     if teeth is not None:
         labels[teeth] = Label.TEETH
     return labels

@@ -77,7 +77,7 @@ def _labels(
         path = folder / files.TEETH / f"{number}.npy"
         try:
             teeth = np.load(path).astype(bool)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise DataError(
                 expected=f"a mask of teeth in {path}", got=str(error), fix="Make it again."
             ) from error

@@ -29,7 +29,7 @@ class Rows:
     def __init__(self, path: pathlib.Path):
         try:
             self._map = np.load(path, mmap_mode="r")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise DataError(
                 expected=f"an array in {path}",
                 got=str(error),

@@ -312,7 +312,7 @@ def _teeth(path: pathlib.Path, shape: tuple[int, ...]) -> np.ndarray:
     """A teeth mask of another tool."""
     try:
         teeth = np.load(path).astype(bool)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(
             expected=f"a mask of teeth in {path}", got=str(error), fix="Make it again."
         ) from error
