@@ -13,7 +13,8 @@ import sys
 import tqdm
 from absl import app, flags
 
-from emojax.data import doctor, report
+from emojax.data import doctor
+from emojax.data.checkup import report
 from emojax.data.errors import DataError
 
 _DATA = flags.DEFINE_string("data", None, "data set folder to examine", required=True)

@@ -25,12 +25,11 @@ from emojax.data import (
     labels,
     landmarks,
     pipeline,
-    segmentation,
-    stability,
     stages,
     tracking,
 )
 from emojax.data.errors import DataError
+from emojax.data.masks import segmentation, stability
 from emojax.opencv import cv2
 
 _CLIPS = flags.DEFINE_string("clips", None, "folder with the clips", required=True)
@@ -185,7 +184,7 @@ def smear_at_cuts(folder: pathlib.Path, frames, found: landmarks.Landmarks) -> d
     """
     if not len(found.cuts):
         return {"cuts": []}
-    with np.load(folder / stages.LANDMARKS) as stored:
+    with np.load(folder / files.LANDMARKS) as stored:
         faces = landmarks.Faces(stored["boxes"], stored["counts"], found.cuts)
     boxes, _ = landmarks.smooth_boxes(faces)
     _, predictor = landmarks.load_models()

@@ -22,7 +22,14 @@ import jax
 import numpy as np
 
 from emojax.data import action_units as units
-from emojax.data import audio, audio_features, cameras, files, packing, tracking
+from emojax.data import (
+    audio,
+    audio_features,
+    cameras,
+    files,
+    packing,
+    tracking,
+)
 from emojax.data.action_units import ActionUnits
 from emojax.data.audio_features import AudioFeatures
 from emojax.data.errors import DataError

@@ -12,27 +12,27 @@ import json
 import pathlib
 from collections.abc import Callable
 
-from emojax.data import (
-    checkup_beside,
-    checkup_face,
-    checkup_files,
-    checkup_masks,
-    checkup_motion,
-    checkup_picture,
-    checkup_sound,
-    checkup_sync,
-    checkup_units,
+from emojax.data import files
+from emojax.data.checkup import (
+    beside,
     contents,
     curves,
-    doctor_sheet,
-    files,
+    face,
+    layout,
+    masks,
+    motion,
+    picture,
     report,
+    sheet,
+    sound,
+    sync,
+    units,
 )
-from emojax.data.contents import Contents
-from emojax.data.curves import Curves
+from emojax.data.checkup.contents import Contents
+from emojax.data.checkup.curves import Curves
+from emojax.data.checkup.report import Finding
+from emojax.data.checkup.thresholds import Thresholds
 from emojax.data.errors import DataError
-from emojax.data.report import Finding
-from emojax.data.thresholds import Thresholds
 
 JSON, TEXT, SHEET = "doctor.json", "doctor.txt", "doctor.png"
 
@@ -87,16 +87,16 @@ def examine(
     limits = thresholds or Thresholds()
     there = contents.read(folder, progress=progress)
     course = curves.curves(there)
-    findings = [*checkup_files.check(there, limits), *checkup_beside.check(there, limits)]
+    findings = [*layout.check(there, limits), *beside.check(there, limits)]
     if len(there):
-        findings += checkup_face.check(there, course, limits)
-        findings += checkup_sound.check(there, course, limits)
-        findings += checkup_sync.check(there, course, limits)
-        findings += checkup_units.check(there, course, limits)
-        findings += checkup_picture.check(there, course, limits)
-        findings += checkup_masks.check(there, course, limits)
-        still = checkup_masks.always_background(there)
-        findings += checkup_motion.check(there, course, limits, still)
+        findings += face.check(there, course, limits)
+        findings += sound.check(there, course, limits)
+        findings += sync.check(there, course, limits)
+        findings += units.check(there, course, limits)
+        findings += picture.check(there, course, limits)
+        findings += masks.check(there, course, limits)
+        still = masks.always_background(there)
+        findings += motion.check(there, course, limits, still)
     return Report(tuple(findings), there, course)
 
 
@@ -113,8 +113,8 @@ def write(folder: pathlib.Path | str, report_: Report) -> None:
     folder = pathlib.Path(folder)
     found = list(report_.findings)
     name = report_.contents.folder.resolve().name
-    sheet = doctor_sheet.draw(name, found, report_.contents, report_.curves)
-    files.write_picture(folder / SHEET, sheet)
+    drawn = sheet.draw(name, found, report_.contents, report_.curves)
+    files.write_picture(folder / SHEET, drawn)
     files.write_text(folder / TEXT, report.to_text(name, found))
     text = json.dumps(report.to_json(found), indent=1, allow_nan=False)
     files.write_text(folder / JSON, text + "\n")

@@ -29,6 +29,7 @@ ACTION_UNITS = "au.csv"
 TRANSFORMS = ("transforms_train.json", "transforms_val.json")
 VALENCE_AROUSAL = "va.npy"
 MANIFEST = "preprocess.json"
+LANDMARKS, TRACKING = "landmarks.npz", "tracking.npz"  # found frames and cuts; shape and expression
 
 # Near-lossless and with full colour resolution: lips are small and red.
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 97, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)

@@ -97,7 +97,9 @@ def from_parsing(parsing: np.ndarray, teeth: np.ndarray | None) -> np.ndarray:
     others = labels == _UNKNOWN
     if others.any():
         pixels = parsing[others].astype(np.int32)
-        distance = [np.square(pixels - COLORS[label].astype(np.int32)).sum(-1) for label in _PALETTE]
+        distance = [
+            np.square(pixels - COLORS[label].astype(np.int32)).sum(-1) for label in _PALETTE
+        ]
         labels[others] = np.array(_PALETTE, np.uint8)[np.argmin(distance, axis=0)]
     if teeth is not None:
         labels[teeth] = Label.TEETH

@@ -18,7 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from emojax.data import background as backgrounds
-from emojax.data import files, labels, landmarks, rows
+from emojax.data import (
+    files,
+    labels,
+    landmarks,
+    rows,
+)
 from emojax.data import torso as torsos
 from emojax.data.errors import DataError
 from emojax.opencv import cv2

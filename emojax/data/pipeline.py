@@ -14,7 +14,13 @@ import pathlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from emojax.data import action_units, audio_features, crop, files, video
+from emojax.data import (
+    action_units,
+    audio_features,
+    crop,
+    files,
+    video,
+)
 from emojax.data.errors import DataError
 from emojax.data.stages import STAGES, Job, Settings, external
 

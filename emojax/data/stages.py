@@ -25,18 +25,16 @@ from emojax.data import (
     files,
     labels,
     landmarks,
-    mouth,
-    segmentation,
     torso,
     tracking,
     video,
 )
 from emojax.data.errors import DataError
+from emojax.data.masks import mouth, segmentation
 
 MIN_FOUND = 0.5  # part of the frames that must show the face
 SAMPLE_EVERY = 12  # frames between those in which the head is looked for before cropping
 SOURCE_WIDTH = 960  # to which pictures are reduced for that: finds faces of a twelfth of it
-LANDMARKS, TRACKING = "landmarks.npz", "tracking.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +104,7 @@ class Job:
 
     def landmarks(self) -> landmarks.Landmarks:
         """Returns the folder's landmarks, ours or those of another tool."""
-        path = self.folder / LANDMARKS
+        path = self.folder / files.LANDMARKS
         if path.exists():
             with np.load(path) as stored:
                 return landmarks.Landmarks(stored["points"], stored["found"], stored["cuts"])
@@ -123,10 +121,10 @@ class Job:
 
     def track(self) -> tracking.Track:
         """Returns the folder's tracked head."""
-        path = self.folder / TRACKING
+        path = self.folder / files.TRACKING
         if not path.exists():
             raise DataError(
-                expected=f"{TRACKING} in {self.folder}",
+                expected=f"{files.TRACKING} in {self.folder}",
                 got="no such file",
                 fix="Run the stage tracking first.",
             )
@@ -222,7 +220,7 @@ def _landmarks(job: Job) -> None:
     for number, row in enumerate(points.points):
         landmarks.write_lms(job.folder / files.FRAMES / f"{number}.lms", row)
     _save(
-        job.folder / LANDMARKS,
+        job.folder / files.LANDMARKS,
         dataclasses.asdict(points)
         | {
             "boxes": faces.boxes,
@@ -261,7 +259,7 @@ def _tracking(job: Job) -> None:
         width=width,
         height=height,
     )
-    _save(job.folder / TRACKING, dataclasses.asdict(track))
+    _save(job.folder / files.TRACKING, dataclasses.asdict(track))
 
 
 def _masks(job: Job) -> None:
@@ -433,8 +431,8 @@ class Stage:
 
 STAGES = {
     "decode": Stage(_decode, (), ((files.FRAMES, ".jpg"), files.SOUND)),
-    "landmarks": Stage(_landmarks, ("decode",), ((files.FRAMES, ".lms"), LANDMARKS)),
-    "tracking": Stage(_tracking, ("landmarks",), (*files.TRANSFORMS, TRACKING)),
+    "landmarks": Stage(_landmarks, ("decode",), ((files.FRAMES, ".lms"), files.LANDMARKS)),
+    "tracking": Stage(_tracking, ("landmarks",), (*files.TRANSFORMS, files.TRACKING)),
     "masks": Stage(_masks, ("landmarks",), ((files.PARSING, ".png"), (files.TEETH, ".npy"))),
     "background": Stage(_background, ("masks",), (files.BACKGROUND,)),
     "torso": Stage(_torso, ("background",), ((files.TORSO, ".png"), (files.GROUND_TRUTH, ".jpg"))),

@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 
 from emojax.data import background as background_lib
-from emojax.data import cleanup
 from emojax.data.labels import HEAD, Label, isin
+from emojax.data.masks import cleanup
 from emojax.opencv import cv2
 
 # Lengths in pixels of a 512-pixel picture.

@@ -5,7 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
-from emojax.data import audio_features, cameras, clip, files
+from emojax.data import (
+    audio_features,
+    cameras,
+    clip,
+    files,
+)
 from emojax.data.errors import DataError
 from emojax.data.labels import Label
 from tests.data import actor, folders

@@ -7,9 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
-from emojax.data import clip, doctor, files, report
+from emojax.data import clip, doctor, files
+from emojax.data.checkup import report
+from emojax.data.checkup.thresholds import Thresholds
 from emojax.data.errors import DataError
-from emojax.data.thresholds import Thresholds
 from tests.data import actor, faults, folders
 
 # A short, small film: what depends on length and pixels is judged by its measure.

@@ -12,7 +12,14 @@ import shutil
 import numpy as np
 import soundfile
 
-from emojax.data import action_units, audio, cameras, files, labels, landmarks
+from emojax.data import (
+    action_units,
+    audio,
+    cameras,
+    files,
+    labels,
+    landmarks,
+)
 from emojax.data.labels import Label
 from emojax.opencv import cv2
 from tests.data import actor

@@ -7,7 +7,15 @@ import shutil
 import numpy as np
 import pytest
 
-from emojax.data import action_units, audio, clip, face68, files, labels, pipeline
+from emojax.data import (
+    action_units,
+    audio,
+    clip,
+    face68,
+    files,
+    labels,
+    pipeline,
+)
 from emojax.data.errors import DataError
 from emojax.data.labels import Label
 from emojax.data.pipeline import Settings

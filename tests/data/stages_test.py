@@ -6,7 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
-from emojax.data import action_units, audio_features, clip, files, pipeline, stages
+from emojax.data import (
+    action_units,
+    audio_features,
+    clip,
+    files,
+    pipeline,
+    stages,
+)
 from emojax.data.errors import DataError
 from emojax.data.stages import Settings
 from tests.data import actor, folders

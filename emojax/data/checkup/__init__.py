@@ -1,0 +1,1 @@
+"""What the doctor looks at in a data set folder, and how it judges."""
