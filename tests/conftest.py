@@ -1,8 +1,17 @@
 """Fixtures for all tests, and the kernels built once before any of them runs."""
 
-import jax
+import os
+
 import jaxlib
 import pytest
+
+# The suite compiles hundreds of tiny programs; the newer emitters of jaxlib 0.10 take twice as long
+# for each as those before them. Later versions do not know the flag, and do not need it.
+if jaxlib.__version__.startswith("0.10."):
+    _flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{_flags} --xla_cpu_use_fusion_emitters=false"
+
+import jax
 
 from emojax import native, native_build
 
@@ -37,3 +46,10 @@ def kernels():
         native.require()
     except native.NativeError as error:
         pytest.skip(f"needs CPU kernels: {error}")
+
+
+def pytest_collection_modifyitems(items):
+    """Keeps a module of `tests/data` in one process: what it draws or preprocesses, it shares."""
+    for item in items:
+        if item.path.parent.name in ("data", "checkup", "masks"):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))

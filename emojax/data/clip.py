@@ -417,10 +417,11 @@ def _valence_arousal(folder: pathlib.Path, numbers: np.ndarray) -> np.ndarray | 
             got=f"{values.shape}",
             fix="Write one row of valence and arousal for each 25 fps frame.",
         )
-    if not (np.abs(values) <= 1).all():
+    outside = ~(np.abs(values) <= 1).all(1)
+    if outside.any():
         raise DataError(
             expected=f"valence and arousal from -1 to 1 in {path.name}",
-            got=f"values from {np.nanmin(values)} to {np.nanmax(values)}, or NaN",
+            got=f"{outside.sum()} rows with NaN or values outside, first row {outside.argmax()}",
             fix="Scale them to the disc of radius 1.",
         )
     return np.float32(values[numbers])
