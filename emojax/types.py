@@ -101,3 +101,36 @@ class Rendering:
     radii: jax.Array
     num_pairs: jax.Array
     overflow: jax.Array
+
+
+@struct.dataclass
+class Condition:
+    """What a head says and shows in one frame.
+
+    Attributes:
+      audio: [8, W, D] windows t - 4 ... t + 3 of sound features around frame t; each has W steps of
+        D numbers.
+      action_units: [A] intensities 0 to 5 in the order of `HeadConfig.action_units`.
+    """
+
+    audio: jax.Array
+    action_units: jax.Array
+
+
+@struct.dataclass
+class Motion:
+    """What a branch adds to its Gaussians in one frame, in raw (unconstrained) parameters.
+
+    Attributes:
+      means: [N, 3] metres.
+      quaternions: [N, 4], or None where rotations stay.
+      scales: [N, 3], or None where sizes stay.
+      audio_attention: [N] length of the attention to the sound, or None.
+      expression_attention: [N] length of the attention to the action units, or None.
+    """
+
+    means: jax.Array
+    quaternions: jax.Array | None = None
+    scales: jax.Array | None = None
+    audio_attention: jax.Array | None = None
+    expression_attention: jax.Array | None = None
