@@ -49,7 +49,7 @@ def kernels():
 
 
 def pytest_collection_modifyitems(items):
-    """Keeps a module of `tests/data` in one process: what it draws or preprocesses, it shares."""
+    """Keeps a module of tests/data or tests/training in one process: it shares what it makes."""
     for item in items:
-        if item.path.parent.name in ("data", "checkup", "masks"):
+        if item.path.parent.name in ("data", "checkup", "masks", "training"):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))

@@ -1,5 +1,7 @@
-"""Encoders: points -> features. Knows nothing of audio, expression or networks."""
+"""Encoders: points, sounds and action units -> features. Knows nothing of Gaussians or motion."""
 
+from emojax.encoders.audio_net import AudioAttention, AudioEncoder, AudioNet
+from emojax.encoders.expression_net import ExpressionEncoder
 from emojax.encoders.triplane import (
     ER_NERF,
     TALKING_GAUSSIAN_FACE,
@@ -15,6 +17,10 @@ __all__ = [
     "ER_NERF",
     "TALKING_GAUSSIAN_FACE",
     "TALKING_GAUSSIAN_MOUTH",
+    "AudioAttention",
+    "AudioEncoder",
+    "AudioNet",
+    "ExpressionEncoder",
     "TriplaneConfig",
     "encode",
     "from_official",

@@ -1,0 +1,222 @@
+"""Where the head is in each frame of a film, and which picture of the torso goes with it.
+
+* "clip": the clip's own motion, back and forth between two cuts (`loops`).
+* "fixed": the clip's most usual pose.
+* a file (`tables`), 25 frames a second, with one of
+    - `yaw`, `pitch`, `roll` in degrees and `x`, `y`, `z` in metres, those that are left out being
+      0: how far the head is from the most usual pose. Positive: turned to the picture's right,
+      looking up, tilted clockwise; moved to the right, up, towards the camera;
+    - `world_to_camera` [T, 4, 4] of `emojax.types.Camera`, metres (.json, .npz);
+    - `transform_matrix`, as in a data set's `transforms_*.json`.
+
+Torso and neck are pictures of the clip. For a file's poses they are those whose head was nearest,
+followed through the clip with as few jumps as can be (`follow`).
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from emojax.data import cameras
+from emojax.data.clip import Clip
+from emojax.data.errors import DataError
+from emojax.drive import loops, tables
+
+OFFSETS = ("yaw", "pitch", "roll", "x", "y", "z")
+RIGID_TOLERANCE = 1e-3
+# A pose file whose head is this many times nearer or farther than the clip's is in other units.
+DEPTH_RATIO = 2.0
+# Beyond this distance, metres at the head's surface, the clip never showed such a pose: 20 degrees.
+FAR_POSE = 0.035
+# A jump of the torso must bring the heads nearer by this much in all, metres summed over frames: a
+# centimetre for one second.
+JUMP_COST = 0.25
+
+
+class Poses(NamedTuple):
+    """Of a film of T frames.
+
+    Attributes:
+      world_to_camera: float32 [T, 4, 4].
+      rows: int [T], row of the clip whose torso goes with each pose.
+      notes: what a user should know, in words.
+    """
+
+    world_to_camera: np.ndarray
+    rows: np.ndarray
+    notes: tuple[str, ...]
+
+
+def plan(clip: Clip, source: str | pathlib.Path, num_frames: int, *, loop: bool = False) -> Poses:
+    """Returns the poses of a film.
+
+    Args:
+      clip: of the head.
+      source: "clip", "fixed" or a file.
+      num_frames: T.
+      loop: cut or repeat a file of another length.
+
+    Raises:
+      DataError: the file is damaged, of another length, or not in metres.
+    """
+    if source == "clip":
+        rows = loops.clip_rows(clip.numbers, clip.cuts, clip.world_to_camera, num_frames)
+        return Poses(clip.world_to_camera[rows], rows, ())
+    if source == "fixed":
+        rows = np.full(num_frames, usual_row(clip.world_to_camera))
+        return Poses(clip.world_to_camera[rows], rows, ())
+    path = pathlib.Path(source)
+    columns = tables.read(path)
+    usual = clip.world_to_camera[usual_row(clip.world_to_camera)]
+    poses, notes = _from_columns(path, columns, usual, num_frames, loop)
+    _check(path, poses, usual)
+    rows = follow(clip.world_to_camera, loops.stretches(clip.numbers, clip.cuts), poses)
+    away = loops.pose_vectors(poses) - loops.pose_vectors(clip.world_to_camera[rows])
+    far = np.linalg.norm(away, axis=1) > FAR_POSE
+    if far.any():
+        notes += (
+            f"{path.name}: the clip never shows {far.sum()} of {num_frames} poses or any near "
+            "them: neck and cheeks may tear there",
+        )
+    return Poses(np.float32(poses), rows, notes)
+
+
+def usual_row(world_to_camera: np.ndarray) -> int:
+    """Returns the row whose pose is nearest to the middle of all.
+
+    Args:
+      world_to_camera: [T, 4, 4].
+    """
+    vectors = loops.pose_vectors(world_to_camera)
+    return int(np.argmin(np.linalg.norm(vectors - np.median(vectors, axis=0), axis=1)))
+
+
+def offset(usual: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Returns world-to-camera of a head moved from a pose.
+
+    Args:
+      usual: [4, 4] the pose to start from.
+      offsets: [T, 6] yaw, pitch, roll in degrees; x, y, z in metres.
+
+    Returns:
+      float64 [T, 4, 4].
+    """
+    yaw, pitch, roll = np.deg2rad(offsets[:, :3]).T
+    # World axes: x to the picture's right, y up, z out of the face.
+    moved = np.tile(np.eye(4), (len(offsets), 1, 1))
+    moved[:, :3, :3] = _turn(yaw, 2, 0) @ _turn(-pitch, 1, 2) @ _turn(-roll, 0, 1)
+    moved[:, :3, 3] = offsets[:, 3:]
+    return np.asarray(usual, np.float64) @ moved
+
+
+def follow(
+    world_to_camera: np.ndarray, stretches: list[tuple[int, int]], poses: np.ndarray
+) -> np.ndarray:
+    """Returns the path through a clip whose poses are nearest to given ones, int [T].
+
+    From frame to frame the path stays, or goes on to the row before or after; a jump costs
+    `JUMP_COST`. Found by dynamic programming; for the clip's own poses it is the clip itself.
+
+    Args:
+      world_to_camera: [N, 4, 4] of the clip.
+      stretches: (first, end) of rows that belong together.
+      poses: [T, 4, 4].
+    """
+    ours, theirs = loops.pose_vectors(world_to_camera), loops.pose_vectors(poses)
+    count = len(ours)
+    is_first, is_last = np.zeros(count, bool), np.zeros(count, bool)
+    is_first[[first for first, _ in stretches]] = True
+    is_last[[end - 1 for _, end in stretches]] = True
+    origin = np.empty((len(theirs), count), np.int32)
+    cost = np.zeros(count)
+    stay = np.arange(count)
+    for t, vector in enumerate(theirs):
+        jump = int(np.argmin(cost))
+        options = np.stack(
+            [
+                cost,
+                np.where(is_first, np.inf, np.roll(cost, 1)),
+                np.where(is_last, np.inf, np.roll(cost, -1)),
+                np.full(count, cost[jump] + JUMP_COST),
+            ]
+        )
+        best = np.argmin(options, axis=0)
+        origin[t] = np.choose(best, [stay, stay - 1, stay + 1, np.full(count, jump)])
+        cost = options[best, stay] + np.linalg.norm(ours - vector, axis=1)
+    rows = np.empty(len(theirs), np.int64)
+    row = int(np.argmin(cost))
+    for t in range(len(theirs) - 1, -1, -1):
+        rows[t] = row
+        row = origin[t, row]
+    return rows
+
+
+def _turn(angle: np.ndarray, a: int, b: int) -> np.ndarray:
+    """Rotations that take axis `a` towards axis `b`, [T, 3, 3]."""
+    matrix = np.tile(np.eye(3), (len(angle), 1, 1))
+    matrix[:, a, a] = matrix[:, b, b] = np.cos(angle)
+    matrix[:, b, a], matrix[:, a, b] = np.sin(angle), -np.sin(angle)
+    return matrix
+
+
+def _from_columns(path, columns, usual, num_frames, loop) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Poses [T, 4, 4] of a file's columns, and notes."""
+    for name in ("world_to_camera", "transform_matrix"):
+        if name not in columns:
+            continue
+        matrices = columns[name]
+        if matrices.shape == (4, 4):
+            matrices = np.broadcast_to(matrices, (num_frames, 4, 4))
+        if matrices.ndim != 3 or matrices.shape[1:] != (4, 4):
+            raise DataError(
+                expected=f"{name} [T, 4, 4] in {path.name}",
+                got=f"{list(matrices.shape)}",
+                fix="Write one matrix for each 25 fps frame.",
+            )
+        fitted, notes = tables.fit(path, {name: matrices}, num_frames, loop=loop)
+        poses = fitted[name]
+        if name == "transform_matrix" and np.abs(np.linalg.det(poses)).min() > 0:
+            poses = cameras.from_transform_matrix(poses)
+        return poses, notes
+    chosen = {name: columns[name] for name in OFFSETS if name in columns}
+    if not chosen:
+        raise DataError(
+            expected=f"columns among {', '.join(OFFSETS)}, or world_to_camera, in {path.name}",
+            got=", ".join(columns) or "none",
+            fix="Name them so: degrees and metres from the usual pose.",
+        )
+    if wrong := [name for name, values in chosen.items() if np.ndim(values) > 1]:
+        raise DataError(
+            expected=f"one number a frame in {wrong[0]} of {path.name}",
+            got=f"{list(chosen[wrong[0]].shape)}",
+            fix="Write a list of T numbers.",
+        )
+    fitted, notes = tables.fit(path, chosen, num_frames, loop=loop)
+    zeros = np.zeros(num_frames)
+    return offset(usual, np.stack([fitted.get(n, zeros) for n in OFFSETS], axis=-1)), notes
+
+
+def _check(path: pathlib.Path, poses: np.ndarray, usual: np.ndarray) -> None:
+    """Refuses poses that are not rigid, or of a head that is out of reach."""
+    rotation = poses[:, :3, :3]
+    error = np.abs(rotation @ np.swapaxes(rotation, -1, -2) - np.eye(3)).max(axis=(1, 2))
+    error = np.maximum(error, np.abs(poses[:, 3] - [0, 0, 0, 1]).max(axis=1))
+    wrong = ~((error < RIGID_TOLERANCE) & (np.linalg.det(rotation) > 0))
+    if wrong.any():
+        raise DataError(
+            expected=f"rigid poses in {path.name}",
+            got=f"{wrong.sum()} of {len(poses)} that are not, the first of frame {wrong.argmax()}",
+            fix="Write rotations and translations only, last row 0 0 0 1.",
+        )
+    ratio = poses[:, 2, 3] / float(usual[2, 3])
+    wrong = ~((ratio > 1 / DEPTH_RATIO) & (ratio < DEPTH_RATIO))
+    if wrong.any():
+        k = int(wrong.argmax())
+        raise DataError(
+            expected=f"heads about {usual[2, 3]:.2f} m in front of the camera in {path.name}",
+            got=f"{poses[k, 2, 3]:.2f} m in frame {k} ({wrong.sum()} of {len(poses)} frames)",
+            fix="Write metres, world-to-camera, OpenCV axes (ER-NeRF's are 4 times larger).",
+        )

@@ -1,0 +1,177 @@
+"""Reports: means with intervals, the head against each control, as JSON, as a table, as CSV.
+
+The head beats a control in a metric where the interval of the mean difference, frame by frame, lies
+on the better side of 0. The protocol's hash says which reports may be compared.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from emojax.metrics import scenarios, statistics
+from emojax.metrics.catalogue import METRICS, Metric
+from emojax.metrics.measure import Exam, Scores
+
+FORMAT = 1  # of the JSON
+
+
+def protocol_hash(protocol: Mapping) -> str:
+    """Returns the sha256 of a protocol in canonical JSON, hexadecimal."""
+    text = json.dumps(protocol, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def build(exam: Exam, scores: Mapping[str, Scores], *, about: Mapping | None = None) -> dict:
+    """Returns a report, ready for JSON.
+
+    Args:
+      exam: of `measure.prepare`.
+      scores: of `scenarios.self_reconstruction`.
+      about: what else to say of head and clip; plain values.
+    """
+    protocol = scenarios.protocol(exam)
+    head = scores[scenarios.HEAD]
+    return {
+        "format": FORMAT,
+        "protocol": protocol,
+        "protocol_hash": protocol_hash(protocol),
+        "about": dict(about or {}),
+        "clip": {"name": exam.clip.folder.resolve().name, "fallbacks": list(exam.clip.fallbacks)},
+        "missing": dict(exam.missing),
+        "films": {name: _film(film) for name, film in scores.items()},
+        "against": {
+            name: {m.name: _verdict(m, head, scores[name]) for m in METRICS}
+            for name in scenarios.CONTROLS
+            if name in scores
+        },
+    }
+
+
+def _film(scores: Scores) -> dict:
+    """Means by metric; None where there are none."""
+    return {
+        m.name: dataclasses.asdict(statistics.mean(scores.frames[m.name]))
+        if m.per_frame
+        else {"mean": _number(scores.film[m.name])}
+        for m in METRICS
+    }
+
+
+def _number(value: float) -> float | None:
+    """A number for JSON, which knows no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def _verdict(metric: Metric, head: Scores, control: Scores) -> dict:
+    """How much better the head is than a control, positive where it is better."""
+    sign = 1 if metric.better == "higher" else -1
+    if not metric.per_frame:
+        gain = sign * (head.film[metric.name] - control.film[metric.name])
+        return {"gain": _number(gain), "verdict": "unknown"}
+    gain = statistics.mean(sign * (head.frames[metric.name] - control.frames[metric.name]))
+    if gain.mean is None:
+        verdict = "unknown"
+    else:
+        verdict = "better" if gain.low > 0 else "worse" if gain.high < 0 else "alike"
+    return {"gain": gain.mean, "low": gain.low, "high": gain.high, "verdict": verdict}
+
+
+def to_json(report: Mapping) -> str:
+    """Returns a report of `build` as text in JSON."""
+    return json.dumps(report, indent=1, allow_nan=False) + "\n"
+
+
+def to_text(report: Mapping) -> str:
+    """Returns a report of `build` as a table for people: metrics down, films across.
+
+    A mark behind a control's value says what the head is: + better, - worse, = alike.
+    """
+    names = list(report["films"])
+    header = ["", *names]
+    header.insert(names.index(scenarios.HEAD) + 2, "95%")
+    table = [header]
+    for metric in METRICS:
+        if metric.name in report["missing"]:
+            continue
+        row = [metric.title + (" ^" if metric.better == "higher" else " v")]
+        for name in names:
+            value = report["films"][name][metric.name]
+            mark = ""
+            if name in report["against"]:
+                verdict = report["against"][name][metric.name]["verdict"]
+                mark = {"better": "+", "worse": "-", "alike": "="}.get(verdict, " ")
+            row.append(_shown(value["mean"]) + mark)
+            if name == scenarios.HEAD:
+                interval = (_shown(value.get(end)) for end in ("low", "high"))
+                row.append("..".join(interval) if value.get("low") is not None else "")
+        table.append(row)
+    frames = report["protocol"]["frames"]
+    lines = [
+        f"{report['clip']['name']}: {frames['count']} held-out frames, {frames['first']} to "
+        f"{frames['last']}, {report['protocol']['size']} pixels; protocol "
+        f"{report['protocol_hash'][:12]}",
+        "",
+        *_aligned(_with_broken_header(table)),
+        "",
+        "^ higher is better, v lower; the head is + better than a control, - worse, = alike.",
+    ]
+    reasons: dict[str, list[str]] = {}
+    for name, reason in report["missing"].items():
+        reasons.setdefault(reason, []).append(name)
+    lines += [f"Not measured: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: float | None) -> str:
+    """A number with about four digits."""
+    if value is None:
+        return "-"
+    return f"{value:.{max(0, min(3, 3 - len(str(int(abs(value))))))}f}"
+
+
+def _with_broken_header(table: list[list[str]]) -> list[list[str]]:
+    """The table with its titles broken into lines of one word."""
+    words = [cell.split() for cell in table[0]]
+    height = max(len(cell) for cell in words)
+    padded = [[""] * (height - len(cell)) + cell for cell in words]
+    return [list(line) for line in zip(*padded, strict=True)] + table[1:]
+
+
+def _aligned(table: list[list[str]]) -> list[str]:
+    """Lines with the first column to the left, the others to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+
+
+def to_csv(exam: Exam, scores: Mapping[str, Scores]) -> str:
+    """Returns every frame's values: a line for each film and frame, empty where there is none.
+
+    Args:
+      exam: of `measure.prepare`.
+      scores: of `scenarios.self_reconstruction`.
+    """
+    names = [m.name for m in METRICS if m.per_frame and m.name not in exam.missing]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["film", "frame", *names])
+    for film, values in scores.items():
+        for i, number in enumerate(exam.clip.numbers[exam.rows]):
+            cells = (values.frames[name][i] for name in names)
+            writer.writerow(
+                [film, int(number), *("" if np.isnan(v) else f"{v:.6g}" for v in cells)]
+            )
+    return out.getvalue()

@@ -1,0 +1,328 @@
+"""What is minimised: the loss of one frame, by terms, and where in the picture it comes from.
+
+One function draws what a stage trains, compares it with its part of the frame and weighs the terms
+of the phase. Sources: TalkingGaussian `train_mouth.py`, `train_face.py`, `train_fuse.py`;
+EmoTalkingGaussian section S4.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from emojax import head as heads
+from emojax.head import Head
+from emojax.losses import perceptual, photometric, regularize
+from emojax.training import regions, schedules
+from emojax.training import state as states
+from emojax.training.recipe import Phase, Stage
+from emojax.training.regions import Regions
+from emojax.types import Camera, Condition, Motion, Rendering
+
+GREEN, BLACK = (0.0, 1.0, 0.0), (0.0, 0.0, 0.0)
+MAX_LEVEL = 255.0  # of uint8 pictures
+
+
+class Frame(NamedTuple):
+    """One frame of the clip, as it is on disk.
+
+    Attributes:
+      row: int32 [], of the clip.
+      image: uint8 [S, S, 3].
+      labels: uint8 [S, S] of `data.labels.Label`.
+      backdrop: uint8 [S, S, 3].
+      landmarks: float32 [68, 2] pixels.
+      world_to_camera: float32 [4, 4].
+      condition: what is said and shown.
+    """
+
+    row: jax.Array
+    image: jax.Array
+    labels: jax.Array
+    backdrop: jax.Array
+    landmarks: jax.Array
+    world_to_camera: jax.Array
+    condition: Condition
+
+
+class Outcome(NamedTuple):
+    """What is told of one step's loss.
+
+    Attributes:
+      terms: by name, unweighted, [].
+      budget: share of the picture's absolute difference by region, [].
+      radii: [N, 2] of the drawn Gaussians, of the last branch drawn.
+      overflow: int32 [], dropped pairs.
+    """
+
+    terms: Mapping[str, jax.Array]
+    budget: Mapping[str, jax.Array]
+    radii: jax.Array
+    overflow: jax.Array
+
+
+class Picture(NamedTuple):
+    """What a stage draws and what it should look like.
+
+    Attributes:
+      image: [S, S, 3].
+      target: [S, S, 3].
+      alpha: [S, S] opacity of the branch, or None for both.
+      solid: [S, S] where the branch should be opaque, or None.
+      attention: [S, S, 2] to sound and to action units, or None.
+      rendering: of the branch.
+      motion: of the branch, or None.
+      cloud_alive: [N] bool.
+    """
+
+    image: jax.Array
+    target: jax.Array
+    alpha: jax.Array | None
+    solid: jax.Array | None
+    attention: jax.Array | None
+    rendering: Rendering
+    motion: Motion | None
+    cloud_alive: jax.Array
+
+
+def loss(
+    head: Head,
+    poses: jax.Array,
+    frame: Frame,
+    camera: Camera,
+    key: jax.Array,
+    *,
+    stage: Stage,
+    phase: Phase,
+    step: jax.Array,
+    tap: jax.Array | None = None,
+    measure: perceptual.Measure | None = None,
+) -> tuple[jax.Array, Outcome]:
+    """Returns the loss of one frame, [], and what is told of it.
+
+    Args:
+      head: to draw.
+      poses: [T, 6] corrections of the clip's poses.
+      frame: unbatched.
+      camera: of the clip; its pose is replaced by the frame's.
+      key: consumed.
+      stage: static.
+      phase: static, one of the stage's.
+      step: of the stage.
+      tap: [N, 4] zeros for the statistic of density, or None.
+      measure: perceptual distance, where a weight asks for one.
+    """
+    picture, masks = draw(head, poses, frame, camera, stage=stage, phase=phase, step=step, tap=tap)
+    terms = _terms(picture, masks, frame, poses, key, step, stage, phase, measure)
+    weights = {name: getattr(phase.weights, name) for name in terms}
+    total = sum(weights[name] * value for name, value in terms.items())
+    return total, Outcome(
+        terms=terms,
+        budget=_budget(picture, masks),
+        radii=picture.rendering.radii,
+        overflow=picture.rendering.overflow,
+    )
+
+
+def draw(
+    head: Head,
+    poses: jax.Array,
+    frame: Frame,
+    camera: Camera,
+    *,
+    stage: Stage,
+    phase: Phase,
+    step: jax.Array,
+    tap: jax.Array | None = None,
+) -> tuple[Picture, Regions]:
+    """Returns what a stage draws of a frame beside what it should look like, and the regions.
+
+    Args:
+      head: to draw.
+      poses: [T, 6] corrections of the clip's poses.
+      frame: unbatched.
+      camera: of the clip; its pose is replaced by the frame's.
+      stage: static.
+      phase: static, one of the stage's.
+      step: of the stage.
+      tap: [N, 4] zeros for the statistic of density, or None.
+    """
+    camera = camera.replace(world_to_camera=frame.world_to_camera)
+    if "poses" in phase.trains:
+        camera = states.correct(camera, poses[frame.row])
+    options = {"active_degree": schedules.active_degree(step, stage, degree=head.config.degree)}
+    masks = regions.regions(frame.labels, frame.landmarks)
+    truth = frame.image.astype(jnp.float32) / MAX_LEVEL
+    if stage.target == "fused":
+        return _fused(head, frame, camera, truth, phase, options), masks
+    one = _mouth if stage.target == "mouth" else _face
+    return one(head, frame, camera, truth, masks, stage, phase, step, options, tap), masks
+
+
+def _fill(image: jax.Array, mask: jax.Array, color: jax.Array) -> jax.Array:
+    """The image where the mask is 1, the colour elsewhere."""
+    return jnp.where(mask[..., None] > 0, image, color)
+
+
+def _condition(frame: Frame, phase: Phase) -> Condition | None:
+    return frame.condition if phase.moving else None
+
+
+def _background(phase: Phase) -> jax.Array:
+    return jnp.array(GREEN if phase.background == "green" else BLACK)
+
+
+def _mouth(head, frame, camera, truth, masks: Regions, stage, phase, step, options, tap) -> Picture:
+    """The inside of the mouth; what lies in the lips' square beside it is nobody's concern."""
+    background = _background(phase)
+    drawn, motion = heads.draw(
+        head,
+        "mouth",
+        _condition(frame, phase),
+        camera,
+        background=background,
+        tap=tap,
+        **options,
+    )
+    beside = (masks.lips > 0) ^ (masks.mouth > 0)
+    return Picture(
+        image=_fill(drawn.image, ~beside, background),
+        target=_fill(truth, masks.mouth, background),
+        alpha=drawn.alpha,
+        solid=masks.lips,
+        attention=None,
+        rendering=drawn,
+        motion=motion,
+        cloud_alive=head.mouth.alive,
+    )
+
+
+def _face(head, frame, camera, truth, masks: Regions, stage, phase, step, options, tap) -> Picture:
+    """Face and hair; at most steps without hair, which is large, still and soon learned."""
+    background = _background(phase)
+    attention = phase.weights.attention_lips > 0 or phase.weights.attention_hair > 0
+    drawn, motion = heads.draw(
+        head,
+        "face",
+        _condition(frame, phase),
+        camera,
+        background=background,
+        attention=attention,
+        tap=tap,
+        **options,
+    )
+    mouth = regions.close_gaps(masks.mouth) if phase.close_mouth else masks.mouth
+    shown = masks.head * (1 - mouth)
+    image = drawn.image[..., :3]
+    if phase.moving and stage.hair_every > 1:
+        without_hair = ~schedules.counts_hair(step, stage) & (masks.hair > 0)
+        image = _fill(image, ~without_hair, background)
+        shown = shown * ~without_hair
+    return Picture(
+        image=image,
+        target=_fill(truth, shown, background),
+        alpha=drawn.alpha,
+        solid=masks.head,
+        attention=drawn.image[..., 3:] if attention else None,
+        rendering=drawn,
+        motion=motion,
+        cloud_alive=head.face.alive,
+    )
+
+
+def _fused(head, frame, camera, truth, phase, options) -> Picture:
+    """The whole frame: face over mouth over backdrop."""
+    condition = _condition(frame, phase)
+    face, motion = heads.draw(head, "face", condition, camera, **options)
+    mouth, _ = heads.draw(head, "mouth", condition, camera, **options)
+    backdrop = frame.backdrop.astype(jnp.float32) / MAX_LEVEL
+    return Picture(
+        image=heads.combine(face, mouth, backdrop),
+        target=truth,
+        alpha=None,
+        solid=None,
+        attention=None,
+        rendering=face,
+        motion=motion,
+        cloud_alive=head.face.alive,
+    )
+
+
+def _terms(
+    picture: Picture, masks: Regions, frame: Frame, poses, key, step, stage, phase: Phase, measure
+) -> dict[str, jax.Array]:
+    """The terms that have a weight, unweighted."""
+    weights = phase.weights
+    makers: dict[str, Any] = {
+        "l1": lambda: photometric.l1(picture.image, picture.target),
+        "dssim": lambda: photometric.dssim(picture.image, picture.target),
+        "lips": lambda: photometric.l1(picture.image, picture.target, mask=masks.lips),
+        "motion": lambda: regularize.motion_size(picture.motion, picture.cloud_alive),
+        "alpha": lambda: regularize.alpha_against_mask(picture.alpha, picture.solid),
+        "attention_lips": lambda: regularize.attention_in_region(
+            picture.attention[..., 1], masks.lips
+        ),
+        "attention_hair": lambda: (
+            schedules.counts_hair(step, stage) * _hair_attention(picture, masks)
+        ),
+        "patches": lambda: _patches(picture, masks, key, stage, phase, measure),
+        "lip_patch": lambda: perceptual.crop_distance(
+            picture.image,
+            picture.target,
+            jnp.stack(regions.lip_bounds(frame.landmarks)[:2]),
+            side=phase.lip_side,
+            measure=measure,
+        ),
+        "poses": lambda: _pose_roughness(poses, frame.row),
+    }
+    return {name: make() for name, make in makers.items() if getattr(weights, name) > 0}
+
+
+def _hair_attention(picture: Picture, masks: Regions) -> jax.Array:
+    return sum(
+        regularize.attention_in_region(picture.attention[..., i], masks.hair) for i in range(2)
+    )
+
+
+def _patches(picture, masks, key, stage, phase, measure) -> jax.Array:
+    """LPIPS of patches of one of some sides; a face stage leaves the lips to their own patch."""
+    image, target = picture.image, picture.target
+    if stage.target == "face":
+        background = _background(phase)
+        image = _fill(image, 1 - masks.lips, background)
+        target = _fill(target, 1 - masks.lips, background)
+    key_side, key_grid = jax.random.split(key)
+
+    def distance(side: int):
+        return lambda: perceptual.patch_distance(
+            key_grid, image, target, side=side, measure=measure
+        )
+
+    which = jax.random.randint(key_side, (), 0, len(phase.patch_sides))
+    return jax.lax.switch(which, [distance(side) for side in phase.patch_sides])
+
+
+def _pose_roughness(poses: jax.Array, row: jax.Array) -> jax.Array:
+    """Squared second difference around a row, and a hundredth of the squared size."""
+    last = poses.shape[0] - 1
+    before, here, after = (poses[jnp.clip(row + d, 0, last)] for d in (-1, 0, 1))
+    return jnp.sum((before - 2 * here + after) ** 2) + 0.01 * jnp.sum(here**2)
+
+
+def _budget(picture: Picture, masks: Regions) -> dict[str, jax.Array]:
+    """Which share of the absolute difference lies where."""
+    difference = jnp.mean(jnp.abs(picture.image - picture.target), axis=-1)
+    difference = jax.lax.stop_gradient(difference)
+    total = jnp.maximum(jnp.sum(difference), 1e-12)
+    face = masks.head * (1 - masks.hair) * (1 - masks.lips)
+    parts = {
+        "mouth": masks.mouth,
+        "lips": masks.lips * (1 - masks.mouth),
+        "face": face,
+        "hair": masks.hair,
+        "backdrop": masks.backdrop * (1 - masks.lips),
+    }
+    return {name: jnp.sum(difference * part) / total for name, part in parts.items()}

@@ -1,0 +1,226 @@
+"""A run: stages one after the other, with checkpoints, logs and contact sheets in its folder.
+
+| file | content |
+| --- | --- |
+| config.json, run.json | what is run, by which versions |
+| checkpoints/ | see `checkpoints` |
+| metrics.jsonl | one line a dispatch; tensorboard/ where installed |
+| samples/ | contact sheets STAGE_STEP.png |
+| diverged/ | batch and state where a number was not finite |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from emojax import config as configs
+from emojax import head as heads
+from emojax.data import files
+from emojax.data.clip import Clip
+from emojax.data.errors import DataError
+from emojax.losses import perceptual
+from emojax.training import checkpoints, curriculum, loop, sheets
+from emojax.training import recipe as recipes
+from emojax.training import state as states
+from emojax.training.checkpoints import Place
+from emojax.training.logs import Log
+from emojax.training.loop import DivergedError, Report
+from emojax.training.recipe import Recipe, Stage
+from emojax.training.state import State
+
+SAMPLES, DIVERGED = "samples", "diverged"
+
+
+def prepare(
+    folder: pathlib.Path, recipe: Recipe, facts: dict[str, Any], *, resume: bool
+) -> Place | None:
+    """Looks at a run's folder before any work starts, and writes what the run is.
+
+    Args:
+      folder: of the run.
+      recipe: asked for.
+      facts: clip, seed, versions.
+      resume: go on with what is there.
+
+    Returns:
+      Where to go on, or None at the start.
+
+    Raises:
+      DataError: the folder holds another run, or one that was not to be resumed.
+    """
+    exists = (folder / checkpoints.CONFIG).exists()
+    if not exists:
+        if folder.exists() and any(folder.iterdir()):
+            raise DataError(
+                expected=f"an empty folder or a run in {folder}",
+                got="other files",
+                fix="Name another folder with --run.",
+            )
+        files.make_folder(folder)
+        checkpoints.write_recipe(folder, recipe, facts)
+        return None
+    before, known = checkpoints.read_recipe(folder)
+    if not resume:
+        raise DataError(
+            expected=f"a new folder for the run {folder}",
+            got=f"a run with configuration {before.name!r}",
+            fix="Go on with --resume, or name another folder.",
+        )
+    changed = configs.differences(before, recipe)
+    changed += [
+        f"{name}: {known.get(name)} -> {facts[name]}"
+        for name in ("data", "seed", "lpips")
+        if known.get(name) != facts[name]
+    ]
+    if changed:
+        raise DataError(
+            expected="the configuration that the run began with",
+            got="; ".join(changed),
+            fix="Resume without these changes, or begin a new run.",
+        )
+    found = checkpoints.places(folder, recipe)
+    return found[0] if found else None
+
+
+def train(
+    folder: pathlib.Path,
+    clip: Clip,
+    recipe: Recipe,
+    *,
+    seed: int,
+    place: Place | None = None,
+    measure: perceptual.Measure | None = None,
+    progress: Callable[[Stage, Iterator[Report], int], Iterator[Report]] | None = None,
+) -> State:
+    """Trains, or goes on training, and returns the last state.
+
+    Args:
+      folder: of the run, prepared.
+      clip: to train on.
+      recipe: of the run.
+      seed: of the run.
+      place: of the checkpoint to go on from.
+      measure: perceptual distance, where a weight asks for one.
+      progress: wraps the reports of a stage that begins at a step, for a progress bar.
+
+    Raises:
+      DivergedError: a number is not finite; batch and state were saved.
+      DataError: no room for a checkpoint; Gaussians outgrow their limit or die out.
+    """
+    recipes.check(recipe)
+    measures = curriculum.measure(clip)
+    state = None if place is None else checkpoints.load(folder, recipe, place)
+    first = 0 if place is None else [s.name for s in recipe.stages].index(place.stage)
+    before = {s.name: s.steps for s in recipe.stages[:first]}
+    if place is not None:
+        before[place.stage] = place.step
+    with Log(folder, before=before) as log:
+        for number, stage in enumerate(recipe.stages[first:], first):
+            if state is None or number > first:
+                state = _begin(seed, state, clip, recipe, stage)
+            if int(state.step) >= stage.steps:
+                continue
+            reports = loop.run_stage(
+                state, clip, stage, recipe=recipe, measures=measures, seed=seed, measure=measure
+            )
+            if progress is not None:
+                reports = progress(stage, reports, int(state.step))
+            done = sum(s.steps for s in recipe.stages[:number])
+            state = _run_stage(folder, clip, recipe, stage, reports, log, done)
+    return state
+
+
+def without_perceptual(recipe: Recipe) -> Recipe:
+    """Returns the recipe without the terms that need weights of a perceptual network.
+
+    Args:
+      recipe: to take from.
+    """
+
+    def plain(phase):
+        weights = dataclasses.replace(phase.weights, patches=0.0, lip_patch=0.0)
+        return dataclasses.replace(phase, weights=weights)
+
+    return dataclasses.replace(
+        recipe,
+        stages=tuple(
+            dataclasses.replace(stage, phases=tuple(plain(phase) for phase in stage.phases))
+            for stage in recipe.stages
+        ),
+    )
+
+
+def _begin(seed: int, state: State | None, clip: Clip, recipe: Recipe, stage: Stage) -> State:
+    key_head, key_stages = jax.random.split(jax.random.key(seed))
+    if state is None:
+        head, poses = heads.init(key_head, recipe.head), jnp.zeros((len(clip), 6))
+    else:
+        head, poses = state.head, state.poses
+    # By its name: a stage more or less does not change the others.
+    key = jax.random.fold_in(key_stages, zlib.crc32(stage.name.encode()))
+    return states.begin(key, head, poses, stage)
+
+
+def _run_stage(folder, clip, recipe: Recipe, stage: Stage, reports, log: Log, done: int) -> State:
+    """Runs a stage to its end and returns its state."""
+    clock = time.perf_counter()
+    try:
+        for report in reports:
+            now = time.perf_counter()
+            values = summarise(report)
+            values["steps_per_second"] = len(report.rows) / (now - clock)
+            log.write(stage.name, report.step, values, total_step=done + report.step)
+            last = report.step == stage.steps
+            if last or report.step % recipe.sheet_every == 0:
+                sheet = sheets.draw_sheet(report.state, clip, stage=stage, phase=report.phase)
+                name = f"{stage.name}_{report.step:06}.png"
+                files.make_folder(folder / SAMPLES)
+                files.write_picture(folder / SAMPLES / name, sheet)
+            if last or report.step % recipe.save_every == 0:
+                checkpoints.save(folder, stage.name, report.state)
+            clock = time.perf_counter()
+    except DivergedError as error:
+        _save_divergence(folder / DIVERGED, stage, error)
+        raise
+    return report.state
+
+
+def summarise(report: Report) -> dict[str, Any]:
+    """Returns the numbers of a dispatch for the log.
+
+    Args:
+      report: of it.
+    """
+    info = report.info
+    values = {
+        "phase": report.phase.name,
+        "loss": float(info.loss.mean()),
+        "terms": {name: float(v.mean()) for name, v in info.terms.items()},
+        "budget": {name: float(v.mean()) for name, v in info.budget.items()},
+        "gradients": {name: float(v.mean()) for name, v in info.gradients.items()},
+        "overflow": int(info.overflow.sum()),
+        "missed": report.missed,
+        "traces": report.traces,
+    }
+    if report.round is not None:
+        values["round"] = report.round._asdict()
+    return values
+
+
+def _save_divergence(folder: pathlib.Path, stage: Stage, error: DivergedError) -> None:
+    """Keeps what is needed to take the dispatch again."""
+    files.make_folder(folder)
+    state = error.state.replace(key=jax.random.key_data(error.state.key))
+    for name, tree in (("state", state), ("batch", error.batch), ("info", error.info)):
+        leaves = jax.tree_util.tree_leaves_with_path(tree)
+        arrays = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+        np.savez(folder / f"{stage.name}_{error.step:06}_{name}.npz", **arrays)

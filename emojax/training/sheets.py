@@ -1,0 +1,93 @@
+"""Contact sheets while training: what the loss compares, at frames that stay the same.
+
+A row a frame: target, rendering, four times the difference, then both of the lips' square enlarged.
+The first rows are of training, the last ones held out.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from emojax.data import clip as clips
+from emojax.data.clip import Clip
+from emojax.opencv import cv2
+from emojax.training import loop, objectives, regions
+from emojax.training.recipe import Phase, Stage
+from emojax.training.state import State
+
+NUM_ROWS = 4
+GAIN = 4.0  # of the difference
+LIP_MARGIN = 1.5  # of the close-up, in squares of the lips
+
+
+def sheet_rows(clip: Clip) -> np.ndarray:
+    """Returns the frames of a sheet, int [4]: half of training, half held out where there are such.
+
+    Args:
+      clip: to choose from.
+    """
+    num_held_out, half = len(clip) - clip.num_train, NUM_ROWS // 2
+    if num_held_out < half:
+        return _spread(NUM_ROWS, clip.num_train)
+    return np.concatenate(
+        [_spread(half, clip.num_train), clip.num_train + _spread(half, num_held_out)]
+    )
+
+
+def _spread(count: int, num: int) -> np.ndarray:
+    """`count` numbers below `num`, evenly apart."""
+    return (np.arange(1, count + 1) * num) // (count + 1)
+
+
+def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.ndarray:
+    """Returns the sheet of a state, uint8 [4 S, 5 S, 3].
+
+    Args:
+      state: to draw.
+      clip: it trains on.
+      stage: of the state.
+      phase: of the state.
+    """
+    rows = sheet_rows(clip)
+    columns = loop.unit_columns(clip, state.head.config.action_units)
+    frames = loop.to_frames(clips.batch(clip, rows), columns)
+    images, targets = _draw(
+        state.head, state.poses, frames, clip.camera(0), state.step, stage=stage, phase=phase
+    )
+    return np.concatenate(
+        [
+            _row(np.asarray(image), np.asarray(target), clip.landmarks[row])
+            for image, target, row in zip(images, targets, rows, strict=True)
+        ]
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("stage", "phase"))
+def _draw(head, poses, frames, camera, step, *, stage, phase):
+    def one(frame):
+        picture, _ = objectives.draw(
+            head, poses, frame, camera, stage=stage, phase=phase, step=step
+        )
+        return picture.image, picture.target
+
+    images, targets = jax.lax.map(one, frames)
+    return jnp.clip(images, 0, 1), targets
+
+
+def _row(image: np.ndarray, target: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    difference = np.clip(GAIN * np.abs(image - target), 0, 1)
+    lips = [_close_up(picture, landmarks) for picture in (target, image)]
+    return np.uint8(np.concatenate([target, image, difference, *lips], axis=1) * 255 + 0.5)
+
+
+def _close_up(picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    size = picture.shape[0]
+    x, y, half = (int(v) for v in regions.lip_bounds(jnp.asarray(landmarks)))
+    half = int(np.clip(half * LIP_MARGIN, 4, size // 2))
+    left, top = (int(np.clip(v - half, 0, size - 2 * half)) for v in (x, y))
+    crop = picture[top : top + 2 * half, left : left + 2 * half]
+    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 1)

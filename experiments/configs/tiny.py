@@ -1,0 +1,58 @@
+"""Seconds, at 64 pixels: everything runs, nothing is good. For tests.
+
+    python experiments/train.py --data DIR --run RUN --config tiny
+
+200 steps of the stages of `talking_gaussian` in about 20 seconds, most of them compilation. Expect
+a blurred head of about 20 dB.
+"""
+
+import dataclasses
+
+from configs import talking_gaussian
+
+from emojax.encoders import TriplaneConfig
+from emojax.head import HeadConfig
+from emojax.training import recipe as recipes
+from emojax.training.recipe import Recipe, Stage
+
+GRID = TriplaneConfig(
+    num_levels=4,
+    num_features=1,
+    base_resolution=8,
+    finest_resolution=16,
+    log2_table_size=12,
+    bound=0.15,
+)
+STEPS = {"mouth": 60, "face": 100, "fuse": 40}
+EVERY = 10  # steps between rounds of density, and in a dispatch
+
+
+def _stage(stage: Stage) -> Stage:
+    stage = recipes.scale_steps(stage, STEPS[stage.name] / stage.steps, multiple=EVERY)
+    density = stage.density and dataclasses.replace(
+        stage.density, every=2 * EVERY, gradient_threshold=1e-4, max_capacity=8_192
+    )
+    return dataclasses.replace(stage, density=density)
+
+
+def get() -> Recipe:
+    """Returns the recipe."""
+    base = talking_gaussian.get()
+    head = HeadConfig(
+        face_points=300,
+        mouth_points=200,
+        face_capacity=512,
+        mouth_capacity=512,
+        face_grid=GRID,
+        mouth_grid=GRID,
+    )
+    return dataclasses.replace(
+        base,
+        name="tiny",
+        size=64,
+        head=head,
+        stages=tuple(_stage(stage) for stage in base.stages),
+        steps_per_dispatch=EVERY,
+        sheet_every=100,
+        save_every=20,
+    )

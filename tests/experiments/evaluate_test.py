@@ -1,0 +1,82 @@
+"""Evaluation as a command, on an untrained head: the four files, and mistakes in one line."""
+
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from emojax.data import files
+from tests.data import actor, folders
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+# The command with a run that needs no training: a small head that knows nothing.
+PROGRAM = textwrap.dedent(
+    """
+    import runpy, types
+    from emojax.training import checkpoints
+    from tests.metrics.heads import random_head
+
+    def load_run(run):
+        return types.SimpleNamespace(
+            head=random_head(), clip_folder=run, size=128, features="mel",
+            place=checkpoints.Place("face", 7), recipe=types.SimpleNamespace(name="none"),
+        )
+
+    checkpoints.load_run = load_run
+    runpy.run_path("experiments/evaluate.py", run_name="__main__")
+    """
+)
+
+
+def _run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    film = actor.film(num_frames=44, size=128, seed=1)
+    return folders.write_folder(film, tmp_path_factory.mktemp("talk") / "größe 1")
+
+
+def test_a_head_is_measured_and_reported(folder, tmp_path):
+    pytest.importorskip("dlib", reason="needs the extra face: dlib-bin")
+    out = tmp_path / "new" / "report.json"
+    done = _run(f"--run={folder}", "--scenario=self", f"--out={out}", "--max_frames=3")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(out.read_text())
+    assert report["about"]["trained_to"] == {"stage": "face", "step": 7}
+    assert report["about"]["head"]["face_gaussians"] == 40
+    assert report["films"]["head"]["psnr"]["count"] == 3
+    assert report["films"]["head"]["psnr"]["mean"] < 40
+    assert report["against"]["mean picture"]["psnr"]["verdict"] == "worse"
+    assert out.with_suffix(".txt").read_text(encoding="utf-8") in done.stdout
+    with out.with_suffix(".csv").open() as lines:
+        assert len(list(csv.reader(lines))) == 1 + 3 * len(report["films"])
+    assert files.read_picture(out.with_suffix(".png")).shape == (3 * 256, 5 * 256, 3)
+    again = _run(f"--run={folder}", f"--out={out}")
+    assert again.returncode == 1
+    assert "add --overwrite" in again.stderr
+
+
+def test_mistakes_are_one_readable_line(folder, tmp_path):
+    for arguments, said in (
+        ((f"--out={tmp_path / 'report.txt'}",), "--out=NAME.json"),
+        ((f"--out={tmp_path / 'r.json'}", "--lpips=nowhere.npz"), "holds no LPIPS weights"),
+    ):
+        done = _run(f"--run={folder}", *arguments)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,95 @@
+"""Reports of a head that listens and of one that does not: verdicts, table, JSON, CSV."""
+
+import csv
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+
+from emojax.data import clip as clips
+from emojax.metrics import catalogue, report, scenarios
+from emojax.opencv import cv2
+
+
+@pytest.fixture(scope="module")
+def listening(talk, exam):
+    """A head that finds the true picture by the sound it hears, and blurs it a little."""
+    known = clips.audio_windows(talk.audio, talk.audio_rows)
+
+    def render(batches):
+        for some in batches:
+            for audio in some.audio:
+                row = int(np.argmin(np.abs(known - audio).sum(axis=(1, 2, 3))))
+                yield cv2.GaussianBlur(np.float32(talk.images[row]) / 255, (0, 0), 0.6)
+
+    return scenarios.self_reconstruction(exam, render)
+
+
+@pytest.fixture(scope="module")
+def built(exam, listening):
+    return report.build(exam, listening, about={"run": "made up"})
+
+
+def test_a_head_that_listens_beats_every_control_that_has_wrong_lips(built):
+    for name in (scenarios.STATIC, scenarios.SHUFFLED, scenarios.LATE):
+        assert built["against"][name]["lmd"]["verdict"] == "better", name
+        assert built["against"][name]["psnr"]["verdict"] == "better", name
+
+
+def test_a_head_that_ignores_expression_is_like_itself_without(built):
+    verdicts = {v["verdict"] for v in built["against"][scenarios.EXPRESSIONLESS].values()}
+    assert verdicts <= {"alike", "unknown"}
+
+
+def test_the_truth_and_the_judges_noise_have_their_rows(built):
+    films = built["films"]
+    assert films[scenarios.TRUTH]["psnr"]["mean"] == 100
+    noise = films[scenarios.JUDGE_NOISE]
+    assert noise["psnr"]["mean"] == pytest.approx(42.1, abs=0.2)
+    assert 0 < noise["lmd"]["mean"] < films[scenarios.SHUFFLED]["lmd"]["mean"]
+
+
+def test_json_is_json_and_names_protocol_and_counts(built):
+    read = json.loads(report.to_json(built))
+    assert read["protocol_hash"] == report.protocol_hash(read["protocol"])
+    assert read["films"]["head"]["psnr"]["count"] == 30
+    assert read["films"]["head"]["lpips"]["mean"] is None
+    assert read["missing"]["lpips"]
+    assert read["about"] == {"run": "made up"}
+
+
+def test_the_hash_changes_with_the_protocol_alone():
+    a = {"x": 1, "y": {"b": 2.0, "a": None}}
+    assert report.protocol_hash(a) == report.protocol_hash({"y": {"a": None, "b": 2.0}, "x": 1})
+    assert report.protocol_hash(a) != report.protocol_hash(a | {"x": 2})
+
+
+def test_the_table_has_every_measured_metric_and_film(built):
+    text = report.to_text(built)
+    assert "30 held-out frames, 30 to 59, 128 pixels" in text
+    for metric in catalogue.METRICS:
+        assert (metric.title in text) == (metric.name not in built["missing"]), metric.name
+    assert "Not measured: lpips: no weights were given" in text
+    assert max(len(line) for line in text.splitlines()) < 130
+
+
+def test_the_csv_has_a_line_for_each_film_and_frame(exam, listening):
+    lines = list(csv.DictReader(io.StringIO(report.to_csv(exam, listening))))
+    assert len(lines) == 30 * len(listening)
+    assert lines[0]["film"] == "truth"
+    assert lines[0]["frame"] == "30"
+    assert float(lines[0]["psnr"]) == 100
+    assert lines[0]["jitter"] == "", "ends have no second difference"
+    assert "lpips" not in lines[0]
+
+
+def test_a_worse_head_is_said_to_be_worse(exam, listening):
+    swapped = dict(listening)
+    swapped[scenarios.HEAD], swapped[scenarios.SHUFFLED] = (
+        listening[scenarios.SHUFFLED],
+        listening[scenarios.HEAD],
+    )
+    found = report.build(dataclasses.replace(exam), swapped)
+    assert found["against"][scenarios.SHUFFLED]["lmd"]["verdict"] == "worse"

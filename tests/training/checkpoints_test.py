@@ -1,0 +1,123 @@
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from emojax.data.errors import DataError
+from emojax.training import checkpoints, growth
+from emojax.training import state as states
+from emojax.training.checkpoints import Place
+from tests.training import small
+
+FACTS = {"data": "clip", "seed": 0}
+
+
+def _state(head, stage, step):
+    state = states.begin(jax.random.key(7), head, jnp.ones((5, 6)), stage)
+    return state.replace(step=jnp.int32(step))
+
+
+@pytest.fixture(scope="module")
+def run(head, tmp_path_factory):
+    run, recipe = tmp_path_factory.mktemp("run"), small.recipe()
+    checkpoints.write_recipe(run, recipe, FACTS)
+    mouth, face, _ = recipe.stages
+    for step in (2, 4):
+        checkpoints.save(run, "mouth", _state(head, mouth, step))
+    for step in (2, 4, 6):
+        state = growth.enlarge(_state(head, face, step), "face", face.density)
+        checkpoints.save(run, "face", state)
+    return run
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    return shutil.copytree(run, tmp_path / "copy")
+
+
+def test_recipe_and_facts_come_back(run):
+    recipe, facts = checkpoints.read_recipe(run)
+    assert recipe == small.recipe()
+    assert facts["data"] == "clip"
+
+
+def test_the_latest_come_first_and_old_ones_go(run):
+    expected = [Place("face", 6), Place("face", 4), Place("mouth", 4), Place("mouth", 2)]
+    assert checkpoints.places(run, small.recipe()) == expected
+
+
+def test_a_state_comes_back_to_the_bit_whatever_its_capacity(run, head):
+    face = small.recipe().stages[1]
+    saved = growth.enlarge(_state(head, face, 6), "face", face.density)
+    loaded = checkpoints.load(run, small.recipe(), Place("face", 6))
+    assert jax.tree.structure(loaded) == jax.tree.structure(saved)
+    np.testing.assert_array_equal(jax.random.key_data(loaded.key), jax.random.key_data(saved.key))
+    a, b = (jax.tree.leaves(s.replace(key=None)) for s in (saved, loaded))
+    for x, y in zip(a, b, strict=True):
+        assert x.dtype == y.dtype
+        np.testing.assert_array_equal(x, y)
+
+
+def test_a_run_is_its_last_head(run):
+    loaded = checkpoints.load_run(run)
+    assert loaded.place == Place("face", 6)
+    assert loaded.size == small.SIZE
+    assert loaded.features == "mel"
+    assert loaded.clip_folder.name == "clip"
+
+
+def test_a_damaged_checkpoint_names_itself_and_the_way_out(copy):
+    folder = copy / "checkpoints" / "face" / "6" / "state"
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"face/6.*Remove the folder checkpoints/face/6"):
+        checkpoints.load_run(copy)
+    shutil.rmtree(copy / "checkpoints" / "face" / "6")
+    assert checkpoints.load_run(copy).place == Place("face", 4)
+
+
+def test_folders_without_a_run_are_refused(tmp_path, copy):
+    with pytest.raises(DataError, match=r"a run with config\.json"):
+        checkpoints.load_run(tmp_path)
+    shutil.rmtree(copy / "checkpoints")
+    with pytest.raises(DataError, match="a checkpoint"):
+        checkpoints.load_run(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("config.json", {"size": "big"}),
+        ("config.json", {"colour": 3}),
+        ("run.json", {"format": 99}),
+    ],
+)
+def test_another_versions_files_are_refused(copy, name, change):
+    path = copy / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DataError, match="a run of this version"):
+        checkpoints.load_run(copy)
+
+
+def test_a_head_with_nan_is_refused(copy, head):
+    face = small.recipe().stages[1]
+    bad = head.replace(mouth=head.mouth.replace(means=head.mouth.means.at[3, 1].set(jnp.nan)))
+    checkpoints.save(copy, "face", _state(bad, face, 8))
+    with pytest.raises(DataError, match=r"NaN or infinity in \.mouth\.means"):
+        checkpoints.load_run(copy)
+
+
+def test_no_room_is_one_clear_error_and_the_checkpoints_stay(copy, head, monkeypatch):
+    import orbax.checkpoint as ocp
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ocp.CheckpointManager, "save", full)
+    with pytest.raises(DataError, match=r"No space left on device.*--resume"):
+        checkpoints.save(copy, "face", _state(head, small.recipe().stages[1], 8))
+    assert checkpoints.load_run(copy).place == Place("face", 6)

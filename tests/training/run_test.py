@@ -1,0 +1,108 @@
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from emojax.data.errors import DataError
+from emojax.training import checkpoints, loop, run
+from emojax.training.checkpoints import Place
+from emojax.training.recipe import Weights
+from tests.training import small
+
+FACTS = {"data": "clip", "seed": 5, "lpips": None}
+RECIPE = small.recipe(small.mouth_stage(), small.fuse_stage())
+
+
+class _KilledError(Exception):
+    """Stands for a kill between two dispatches."""
+
+
+def _train(folder, clip, recipe, *, kill_at=None, resume=False):
+    place = run.prepare(folder, recipe, FACTS, resume=resume)
+
+    def progress(stage, reports, first):
+        for report in reports:
+            yield report
+            if (stage.name, report.step) == kill_at:
+                raise _KilledError
+
+    return run.train(folder, clip, recipe, seed=5, place=place, progress=progress)
+
+
+@pytest.fixture(scope="module")
+def whole(clip, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return folder, _train(folder, clip, RECIPE)
+
+
+def test_a_run_leaves_what_it_promises(whole):
+    folder, _ = whole
+    assert checkpoints.places(folder, RECIPE)[0] == Place("fuse", 4)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["stage"], line["step"]) for line in lines] == [
+        ("mouth", 2), ("mouth", 4), ("fuse", 2), ("fuse", 4)
+    ]  # fmt: skip
+    assert [line["total_step"] for line in lines] == [2, 4, 6, 8]
+    assert {path.name for path in (folder / "samples").iterdir()} == {
+        "mouth_000004.png", "fuse_000004.png"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kill_at", [("mouth", 2), ("mouth", 4), ("fuse", 2)])
+def test_a_run_that_was_stopped_ends_in_the_same_bits(clip, whole, tmp_path, kill_at):
+    folder, expected = tmp_path / "run", whole[1]
+    with pytest.raises(_KilledError):
+        _train(folder, clip, RECIPE, kill_at=kill_at)
+    got = _train(folder, clip, RECIPE, resume=True)
+    for a, b in zip(jax.tree.leaves(got.head), jax.tree.leaves(expected.head), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(got.poses, expected.poses)
+
+
+def test_a_finished_run_has_nothing_to_do(clip, whole):
+    folder, expected = whole
+    again = _train(folder, clip, RECIPE, resume=True)
+    jax.tree.map(np.testing.assert_array_equal, again.head, expected.head)
+
+
+def test_another_configuration_is_refused_with_the_differences(whole):
+    folder, _ = whole
+    changed = dataclasses.replace(RECIPE, size=64)
+    with pytest.raises(DataError, match="size: 48 -> 64"):
+        run.prepare(folder, changed, FACTS, resume=True)
+    with pytest.raises(DataError, match="seed: 5 -> 6"):
+        run.prepare(folder, RECIPE, FACTS | {"seed": 6}, resume=True)
+
+
+def test_nothing_is_overwritten_unasked(whole, tmp_path):
+    with pytest.raises(DataError, match="--resume"):
+        run.prepare(whole[0], RECIPE, FACTS, resume=False)
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(DataError, match="other files"):
+        run.prepare(tmp_path, RECIPE, FACTS, resume=False)
+    with pytest.raises(DataError, match="other files"):
+        run.prepare(tmp_path, RECIPE, FACTS, resume=True)
+
+
+def test_divergence_leaves_batch_and_state(clip, tmp_path):
+    stage = small.mouth_stage()
+    rates = dataclasses.replace(stage.rates, opacities=float("inf"))
+    recipe = small.recipe(dataclasses.replace(stage, rates=rates))
+    with pytest.raises(loop.DivergedError, match=r"mouth.opacities is not finite at step 0"):
+        _train(tmp_path / "run", clip, recipe)
+    found = sorted(path.name for path in (tmp_path / "run" / "diverged").iterdir())
+    assert [name.split("_")[-1] for name in found] == ["batch.npz", "info.npz", "state.npz"]
+    with np.load(tmp_path / "run" / "diverged" / found[0]) as batch:
+        assert batch[".image"].shape == (2, small.SIZE, small.SIZE, 3)
+
+
+def test_perceptual_terms_can_be_left_out():
+    stage = small.face_stage()
+    phase = dataclasses.replace(
+        stage.phases[-1], weights=Weights(patches=1.0, lip_patch=1.0), patch_sides=(8,), lip_side=8
+    )
+    recipe = small.recipe(dataclasses.replace(stage, phases=(phase,)))
+    plain = run.without_perceptual(recipe).stages[0].phases[0].weights
+    assert (plain.patches, plain.lip_patch, plain.l1) == (0, 0, 1)

@@ -1,0 +1,36 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from emojax.training import sheets
+from emojax.training import state as states
+from tests.training import small
+
+
+def test_half_of_the_frames_are_held_out(clip):
+    rows = sheets.sheet_rows(clip)
+    assert len(set(rows)) == 4
+    assert (rows < clip.num_train).sum() == 2
+    assert rows.max() < len(clip)
+
+
+def test_all_train_where_nothing_is_held_out(clip):
+    everything = dataclasses.replace(clip, num_train=len(clip))
+    assert len(set(sheets.sheet_rows(everything))) == 4
+
+
+def test_a_sheet_shows_target_rendering_difference_and_lips(clip, head):
+    stage = small.face_stage()
+    state = states.begin(jax.random.key(1), head, jnp.zeros((len(clip), 6)), stage)
+    state = state.replace(step=jnp.int32(12))
+    sheet = sheets.draw_sheet(state, clip, stage=stage, phase=stage.phases[-1])
+    size = clip.size
+    assert sheet.shape == (4 * size, 5 * size, 3)
+    assert sheet.dtype == np.uint8
+    target, image, difference = (
+        sheet[:size, i * size : (i + 1) * size].astype(int) for i in range(3)
+    )
+    np.testing.assert_array_equal(target[0, 0], [0, 255, 0])
+    assert np.abs(np.minimum(sheets.GAIN * np.abs(target - image), 255) - difference).max() <= 6
