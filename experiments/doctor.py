@@ -29,10 +29,11 @@ def main(argv: list[str]) -> None:
         found = doctor.examine(
             folder, progress=lambda frames: tqdm.tqdm(frames, "examine", disable=None)
         )
+        # First of all for people: the folder may be closed to us.
+        print(report.to_text(folder.resolve().name, list(found.findings)), end="", flush=True)
         doctor.write(folder, found)
     except DataError as error:
         sys.exit(str(error))
-    print(report.to_text(folder.resolve().name, list(found.findings)), end="")
     print(f"\nSee {folder / doctor.SHEET}.")
     if found.verdict == report.NOT_USABLE:
         wrong = [f.title for f in found.findings if f.level == report.NOT_USABLE]

@@ -2,10 +2,11 @@
 
     python experiments/preprocess.py --video talk.mp4 --out data/talk
 
-Killed at any point, the same command goes on with the stage that was not done. Prints what each
-stage took and the doctor's verdict; writes the field's folder layout (TalkingGaussian, ER-NeRF read
-it) and `doctor.txt`, `doctor.png`. A folder made elsewhere can be completed: leave out --video and
-name the missing stages. Needs the extra `face` for landmarks: pip install 'emojax[face]'.
+Killed at any point, the same command goes on with the stage that was not done, with --overwrite
+too. Prints what each stage took and the doctor's verdict; writes the field's folder layout
+(TalkingGaussian, ER-NeRF read it) and `doctor.txt`, `doctor.png`. A folder made elsewhere can be
+completed: leave out --video and name the missing stages. Needs the extra `face` for landmarks:
+pip install 'emojax[face]'.
 """
 
 import json
@@ -14,7 +15,7 @@ import sys
 
 from absl import app, flags
 
-from emojax.data import crop, pipeline
+from emojax.data import crop, doctor, pipeline
 from emojax.data.errors import DataError
 
 _VIDEO = flags.DEFINE_string("video", None, "video with sound of one talking person")
@@ -44,7 +45,8 @@ def _bar(iterable, name):
     """A progress bar with the time left; none where nobody watches."""
     from tqdm import tqdm
 
-    return tqdm(iterable, desc=f"{name:16}", unit=" frames", disable=None, leave=False)
+    unit = " stages" if name == "stages" else " frames"
+    return tqdm(iterable, desc=f"{name:16}", unit=unit, disable=None, leave=False)
 
 
 def _table(manifest: dict) -> str:
@@ -57,9 +59,9 @@ def _table(manifest: dict) -> str:
             continue
         cost = 1000 * done["cpu_seconds"] / done["frames"]
         total += cost
+        memory = "?" if done["peak_memory_mb"] is None else done["peak_memory_mb"]
         lines.append(
-            f"{name:14}{done['seconds']:9.1f}{done['cpu_seconds']:8.1f}{cost:16.1f}"
-            f"{done['peak_memory_mb']:9}"
+            f"{name:14}{done['seconds']:9.1f}{done['cpu_seconds']:8.1f}{cost:16.1f}{memory:>9}"
         )
     return "\n".join([*lines, f"{'all':31}{total:16.1f}"])
 
@@ -89,9 +91,9 @@ def main(argv: list[str]) -> None:
     except DataError as error:
         sys.exit(f"preprocess: {error}")
     print(_table(manifest))
-    report = out / "doctor.json"
+    report = out / doctor.JSON
     if report.exists():
-        print(f"verdict: {json.loads(report.read_text())['verdict']}; see {out / 'doctor.txt'}")
+        print(f"verdict: {json.loads(report.read_text())['verdict']}; see {out / doctor.TEXT}")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,9 @@ import pathlib
 
 import numpy as np
 
-from emojax.data import audio, files
+from emojax.data import arrays, audio, files
 from emojax.data.errors import DataError
 
-FPS = 25.0
 STEP_RATE = 50.0
 WINDOW = 16
 
@@ -161,7 +160,7 @@ def windows(steps: np.ndarray, num_frames: int, *, window: int = WINDOW) -> np.n
     """
     if window % 2:
         raise ValueError(f"a window has an even number of steps, not {window}")
-    stride = round(STEP_RATE / FPS)
+    stride = round(STEP_RATE / files.FPS)
     half = window // 2
     length = max(stride * (num_frames - 1) + window, window)
     padded = np.zeros((length, steps.shape[1]), steps.dtype)
@@ -181,10 +180,10 @@ def from_waveform(waveform: np.ndarray, num_frames: int) -> AudioFeatures:
     Raises:
       DataError: the sound is more than two frames longer or shorter than T / 25 s.
     """
-    seconds, wanted = len(waveform) / audio.RATE, num_frames / FPS
-    if abs(seconds - wanted) > TOLERATED / FPS:
+    seconds, wanted = len(waveform) / audio.RATE, num_frames / files.FPS
+    if abs(seconds - wanted) > TOLERATED / files.FPS:
         raise DataError(
-            expected=f"{wanted:.2f} s of sound for {num_frames} frames at {FPS:g} fps",
+            expected=f"{wanted:.2f} s of sound for {num_frames} frames at {files.FPS} fps",
             got=f"{seconds:.2f} s ({seconds - wanted:+.2f} s)",
             fix="Make sound and frames again from one video.",
         )
@@ -228,6 +227,19 @@ def load(path: str | os.PathLike, num_frames: int, *, name: str | None = None) -
     return AudioFeatures(name, values, STEP_RATE, source)
 
 
+def recognise(path: str | os.PathLike) -> str:
+    """Returns the name of the kind in `KINDS` that a .npy file holds.
+
+    Args:
+      path: of the file.
+
+    Raises:
+      DataError: no such file, its layout or values are wrong, or it is of no known width.
+    """
+    path = pathlib.Path(path)
+    return _recognise(path, _load_array(path, _read(path)).shape)
+
+
 def save(path: str | os.PathLike, features: AudioFeatures) -> None:
     """Writes the windows as .npy, float32 [T, W, D], all at once; TalkingGaussian reads it.
 
@@ -269,7 +281,7 @@ def _load_array(path: pathlib.Path, data: bytes) -> np.ndarray:
     fix = "Save it with numpy.save as float32 [T, W, D], one window of steps per frame."
     try:
         values = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except arrays.UNREADABLE as error:
         got = f"{path}, {len(data):,} bytes that are none ({error})"
         raise DataError(expected="a .npy file of numbers", got=got, fix=fix) from error
     if not isinstance(values, np.ndarray) or values.ndim != 3 or values.dtype.kind != "f":
@@ -301,13 +313,13 @@ def _recognise(path: pathlib.Path, shape: tuple[int, ...]) -> str:
 
 def _wrong_length(path: pathlib.Path, length: int, num_frames: int) -> DataError:
     """The error for a file of another length, with its likely cause."""
-    got = f"{length} in {path}, {(length - num_frames) / FPS:+.2f} s"
+    got = f"{length} in {path}, {(length - num_frames) / files.FPS:+.2f} s"
     for ratio, cause in RATE_ERRORS.items():
         if abs(length - ratio * num_frames) <= TOLERATED + RATIO_SHARE * length:
             got += f", {ratio:.3g} times as many: {cause}"
             break
     return DataError(
-        expected=f"{num_frames} windows, one per frame at {FPS:g} fps",
+        expected=f"{num_frames} windows, one per frame at {files.FPS} fps",
         got=got,
         fix="Make the features again from the aud.wav of this folder.",
     )

@@ -10,7 +10,7 @@ Images are RGB uint8 [H, W, 3], label pictures uint8 [H, W] of `Label`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -77,7 +77,11 @@ def _fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def estimate(
-    frames: Sequence[np.ndarray], labels: Sequence[np.ndarray], *, every: int = 10
+    frames: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    *,
+    every: int = 10,
+    progress: Callable = iter,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the room without the person.
 
@@ -85,6 +89,7 @@ def estimate(
       frames: T images; at most 100 are read, one at a time.
       labels: T label pictures.
       every: each `every`-th frame counts, fewer where that would be more than 100.
+      progress: wraps the iterable of the frames that are read, for a progress bar.
 
     Returns:
       The background, uint8 [H, W, 3], and where it was seen, bool [H, W]; elsewhere
@@ -96,7 +101,7 @@ def estimate(
     step = max(every, -(-len(frames) // _MAX_FRAMES))
     samples, valid = [], []
     count, fringed = None, None
-    for t in range(0, len(frames), step):
+    for t in progress(range(0, len(frames), step)):
         person = labels[t] != Label.BACKGROUND
         samples.append(np.array(frames[t]))
         valid.append(~_dilated(person, _MARGIN))

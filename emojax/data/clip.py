@@ -11,7 +11,6 @@ Rows are the frames of `transforms_train.json`, then those of `transforms_val.js
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import queue
 import threading
@@ -21,23 +20,18 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from emojax.data import action_units as units
 from emojax.data import (
-    audio,
-    audio_features,
-    cameras,
+    arrays,
+    clip_parts,
     files,
     packing,
-    tracking,
 )
 from emojax.data.action_units import ActionUnits
 from emojax.data.audio_features import AudioFeatures
-from emojax.data.errors import DataError
 from emojax.data.rows import Rows
 from emojax.types import Camera
 
 AUDIO_BEFORE, AUDIO_AFTER = 4, 4  # the audio network sees windows t - 4 ... t + 3 of frame t
-FPS = 25.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +47,8 @@ class Clip:
       torso: uint8 [T, S, S, 4] RGBA, torso and neck in-painted under the head, on disk.
       background: uint8 [S, S, 3], what is behind the person.
       landmarks: float32 [T, 68, 2] pixels of S, pixel centres at whole numbers.
-      cuts: int [C], rows that do not follow the row before in time.
+      cuts: int [C], rows that do not follow the row before in time: after jump cuts, and after
+        frames that are left out.
       world_to_camera: float32 [T, 4, 4].
       focal: float32 [2] pixels of S.
       principal: float32 [2] pixels of S.
@@ -237,37 +232,39 @@ def load(
       size: side of the pictures, pixels; as they are by default.
       features: name of the sound features to use, where the folder has several.
       cache: where to keep decoded pictures; `.packed` in the folder by default.
-      force: load even what the doctor judged not usable.
+      force: load even what the doctor judged not usable, or preprocessing has not finished.
       progress: wraps the iterable of frames while pictures are decoded, for a progress bar.
 
     Raises:
       DataError: files are missing, damaged or do not belong together, or the doctor judged the clip
-        not usable.
+        not usable, or preprocessing was stopped.
     """
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise DataError(
-            expected="the folder of a data set",
-            got=f"{folder}, which is none",
-            fix="Make it: experiments/preprocess.py --video FILE --out DIR.",
-        )
-    _heed_the_doctor(folder, force)
-    poses, num_train = _poses(folder)
+    folder = files.check_folder(folder)
+    manifest, fallbacks = clip_parts.read_record(folder)
+    if not force:
+        clip_parts.heed_the_record(folder, manifest)
+        clip_parts.heed_the_doctor(folder)
+    poses, num_train = clip_parts.read_poses(folder)
     numbers = poses["numbers"]
     place, packed = packing.pack(folder, numbers, size=size, cache=cache, progress=progress)
     size, source_size = packed["size"], packed["source_size"]
     scale = size / source_size
-    fallbacks = list(packed["fallbacks"])
-    landmarks = np.load(place / "landmarks.npy")
+    fallbacks += packed["fallbacks"]
+    landmarks = arrays.read(place / "landmarks.npy")
+    gaps = np.flatnonzero(np.diff(numbers) != 1) + 1
+    cuts = np.union1d(np.array(packed["cuts"], np.int64), gaps)
     focal = poses["focal"] * scale
     principal = poses["principal"] * scale
     missing = np.isnan(principal)
     if missing.any():
         fallbacks.append("principal point: the picture's middle, for want of cx and cy")
         principal = np.where(missing, size / 2, principal)
-    sound, text = _features(folder, _num_frames(folder, poses), features)
+    count = clip_parts.count_frames(folder, poses)
+    sound, text = clip_parts.read_features(folder, count, features, manifest)
     fallbacks += text
-    actions, text = _action_units(folder, poses, landmarks, packed["cuts"], focal, size)
+    actions, text = clip_parts.read_action_units(
+        folder, poses, landmarks, cuts, focal, size, manifest
+    )
     fallbacks += text
     return Clip(
         folder=folder,
@@ -276,152 +273,15 @@ def load(
         images=Rows(place / "images.npy"),
         labels=Rows(place / "labels.npy"),
         torso=Rows(place / "torso.npy"),
-        background=np.load(place / "background.npy"),
+        background=arrays.read(place / "background.npy"),
         landmarks=landmarks,
-        cuts=np.array(packed["cuts"], np.int64),
+        cuts=cuts,
         world_to_camera=poses["world_to_camera"],
         focal=np.float32(focal),
         principal=np.float32(principal),
         audio=sound,
         audio_rows=poses["audio"],
         action_units=actions,
-        valence_arousal=_valence_arousal(folder, numbers),
+        valence_arousal=clip_parts.read_valence_arousal(folder, numbers),
         fallbacks=tuple(fallbacks),
     )
-
-
-def _heed_the_doctor(folder: pathlib.Path, force: bool) -> None:
-    """Refuses a clip that the doctor judged not usable."""
-    path = folder / "doctor.json"
-    if force or not path.exists():
-        return
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        verdict, findings = report["verdict"], report["findings"]
-    except (ValueError, KeyError) as error:
-        raise DataError(
-            expected=f"the doctor's report in {path}",
-            got=f"{type(error).__name__}: {error}",
-            fix=f"Examine again: experiments/doctor.py --data {folder}.",
-        ) from error
-    if verdict == "not usable":
-        worst = [finding["name"] for finding in findings if finding["level"] == "not usable"]
-        raise DataError(
-            expected="a clip that can be trained on",
-            got=f"the doctor's verdict 'not usable' for {', '.join(worst)}",
-            fix=f"Read {folder / 'doctor.txt'} and mend the clip, or force it.",
-        )
-
-
-def _poses(folder: pathlib.Path) -> tuple[dict, int]:
-    """Poses of training and held-out frames, and how many train."""
-    train_path, val_path = (folder / name for name in files.TRANSFORMS)
-    if not train_path.exists():
-        raise DataError(
-            expected=f"{train_path.name} in {folder}",
-            got="no such file",
-            fix=f"Track the head: experiments/preprocess.py --out {folder} --stages tracking.",
-        )
-    train = cameras.read_transforms(train_path)
-    if not val_path.exists():
-        return train, cameras.num_train_frames(len(train["numbers"]))
-    val = cameras.read_transforms(val_path)
-    if not np.array_equal(val["focal"], train["focal"]):
-        raise DataError(
-            expected="one focal length for the whole clip",
-            got=f"{train['focal']} in {train_path.name}, {val['focal']} in {val_path.name}",
-            fix="Write both files from one tracking.",
-        )
-    joined = ("numbers", "audio", "world_to_camera")
-    poses = train | {name: np.concatenate([train[name], val[name]]) for name in joined}
-    twice = len(poses["numbers"]) - len(np.unique(poses["numbers"]))
-    if twice:
-        raise DataError(
-            expected="each frame once in the two transforms files",
-            got=f"{twice} frames more than once",
-            fix="Write both files again: held-out frames must not train.",
-        )
-    return poses, len(train["numbers"])
-
-
-def _features(folder: pathlib.Path, num_frames: int, name: str | None) -> tuple:
-    """Sound features by name, or the first kind that there is; then made from the sound."""
-    kinds = [kind for kind in audio_features.KINDS.values() if name in (None, kind.name)]
-    if not kinds:
-        raise DataError(
-            expected=f"one of {', '.join(audio_features.KINDS)}",
-            got=f"features named {name}",
-            fix="Name one of these.",
-        )
-    # Who put other features beside the built-in ones wants them used.
-    for kind in sorted(kinds, key=lambda kind: kind.name == "mel"):
-        if (folder / kind.file).exists():
-            return audio_features.load(folder / kind.file, num_frames, name=kind.name), []
-    if (folder / "aud.npy").exists() and name in (None, "deepspeech"):
-        fallback = "sound features: aud.npy, for want of aud_ds.npy"
-        return audio_features.load(folder / "aud.npy", num_frames), [fallback]
-    if (folder / files.SOUND).exists() and name in (None, "mel"):
-        sound = audio.read_wav(folder / files.SOUND)
-        fallback = "sound features: log-mel made from aud.wav, for want of aud_*.npy"
-        converted = [f"aud.wav: {sound.conversion}"] if sound.conversion else []
-        return audio_features.from_waveform(sound.waveform, num_frames), [fallback, *converted]
-    raise DataError(
-        expected=f"sound features or {files.SOUND} in {folder}",
-        got="none" if name is None else f"none named {name}",
-        fix="Extract the video's sound to aud.wav (16 kHz), or copy the features there.",
-    )
-
-
-def _action_units(folder, poses, landmarks, cuts, focal, size) -> tuple:
-    """Action units of the rows, from the file or from the landmarks."""
-    numbers = poses["numbers"]
-    if (folder / files.ACTION_UNITS).exists():
-        read = units.read(folder / files.ACTION_UNITS, _num_frames(folder, poses))
-        return dataclasses.replace(
-            read, values=read.values[numbers], success=read.success[numbers]
-        ), []
-    found = np.ones(len(numbers), bool)
-    track = tracking.track(
-        jax.random.key(0),
-        landmarks,
-        found,
-        width=size,
-        height=size,
-        cuts=np.array(cuts, np.int64),
-        focal=float(focal[0]),
-    )
-    fallback = f"action units: {units.LANDMARKS}, for want of au.csv"
-    return units.estimate(track, landmarks, found, width=size, height=size), [fallback]
-
-
-def _num_frames(folder: pathlib.Path, poses: dict) -> int:
-    """Frames of the video: those without a face have no pose, but sound and a row in au.csv."""
-    pictures = max(files.numbered(folder / files.FRAMES, ".jpg"), default=-1)
-    return int(max(poses["numbers"].max(), poses["audio"].max(), pictures)) + 1
-
-
-def _valence_arousal(folder: pathlib.Path, numbers: np.ndarray) -> np.ndarray | None:
-    """Valence and arousal of the rows, where the folder has them."""
-    path = folder / files.VALENCE_AROUSAL
-    if not path.exists():
-        return None
-    try:
-        values = np.load(path)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            expected=f"an array in {path}", got=str(error), fix="Make it again."
-        ) from error
-    if values.ndim != 2 or values.shape[1] != 2 or len(values) <= numbers.max():
-        raise DataError(
-            expected=f"{path.name} of shape ({numbers.max() + 1}, 2)",
-            got=f"{values.shape}",
-            fix="Write one row of valence and arousal for each 25 fps frame.",
-        )
-    outside = ~(np.abs(values) <= 1).all(1)
-    if outside.any():
-        raise DataError(
-            expected=f"valence and arousal from -1 to 1 in {path.name}",
-            got=f"{outside.sum()} rows with NaN or values outside, first row {outside.argmax()}",
-            fix="Scale them to the disc of radius 1.",
-        )
-    return np.float32(values[numbers])

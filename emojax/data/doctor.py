@@ -32,7 +32,6 @@ from emojax.data.checkup.contents import Contents
 from emojax.data.checkup.curves import Curves
 from emojax.data.checkup.report import Finding
 from emojax.data.checkup.thresholds import Thresholds
-from emojax.data.errors import DataError
 
 JSON, TEXT, SHEET = "doctor.json", "doctor.txt", "doctor.png"
 
@@ -77,13 +76,7 @@ def examine(
     Raises:
       DataError: there is no such folder.
     """
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise DataError(
-            expected="the folder of a data set",
-            got=f"{folder}, which is none",
-            fix="Make it: experiments/preprocess.py --video FILE --out DIR.",
-        )
+    folder = files.check_folder(folder)
     limits = thresholds or Thresholds()
     there = contents.read(folder, progress=progress)
     course = curves.curves(there)

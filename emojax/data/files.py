@@ -2,7 +2,7 @@
 
 The folder is the field's (AD-NeRF, ER-NeRF, TalkingGaussian): numbered pictures from 0, 25 frames a
 second, 16 kHz sound. A reader never sees half of a file: each is written beside its place and then
-renamed.
+renamed. Arrays are read in `arrays.py`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import io
 import os
 import pathlib
 import secrets
+import shutil
+import time
 
 import numpy as np
 
 from emojax.data.errors import DataError
 from emojax.opencv import cv2
+
+FPS = 25  # of the pictures, sound features and action units in a folder
 
 FRAMES = "ori_imgs"  # %d.jpg and %d.lms
 PARSING = "parsing"  # %d.png
@@ -30,6 +34,8 @@ TRANSFORMS = ("transforms_train.json", "transforms_val.json")
 VALENCE_AROUSAL = "va.npy"
 MANIFEST = "preprocess.json"
 LANDMARKS, TRACKING = "landmarks.npz", "tracking.npz"  # found frames and cuts; shape and expression
+
+PARTIAL = ".partial"  # ends the names of what is still being written
 
 # Near-lossless and with full colour resolution: lips are small and red.
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 97, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)
@@ -47,13 +53,53 @@ def write_bytes(path: pathlib.Path, data: bytes) -> None:
     Raises:
       DataError: the disk is full, or the place cannot be written to.
     """
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    scratch = partial(path)
     try:
         scratch.write_bytes(data)
         os.replace(scratch, path)
-    except OSError as error:
+    except BaseException as error:
         scratch.unlink(missing_ok=True)
-        raise failed(path, error) from error
+        if isinstance(error, OSError):
+            raise failed(path, error) from error
+        raise
+
+
+def partial(path: pathlib.Path) -> pathlib.Path:
+    """Returns a new name beside path, for what is being written and then renamed to it."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+
+
+def clear_partial(folder: pathlib.Path, *, idle: float = 0.0) -> None:
+    """Removes what a killed process left half-written in a folder, those below it not searched.
+
+    Args:
+      folder: may be absent.
+      idle: seconds for which nothing was written: what another process is writing stays.
+    """
+    for path in folder.glob(f".*{PARTIAL}"):
+        inside = path.iterdir() if path.is_dir() else ()
+        if time.time() - max(part.stat().st_mtime for part in (path, *inside)) < idle:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def check_folder(folder: pathlib.Path | str) -> pathlib.Path:
+    """Returns folder as a path.
+
+    Raises:
+      DataError: there is no such folder.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise DataError(
+            expected="the folder of a data set",
+            got=f"{folder}, which is none",
+            fix="Make it: experiments/preprocess.py --video FILE --out DIR.",
+        )
+    return folder
 
 
 def failed(path: pathlib.Path, error: OSError) -> DataError:

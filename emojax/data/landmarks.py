@@ -23,8 +23,9 @@ from emojax.data import files
 from emojax.data.errors import DataError
 from emojax.opencv import cv2
 
-# The detector wants faces of 80 pixels and more; a portrait's face fills a third of the picture.
-DETECT_WIDTH = 256
+# The detector wants faces of about 55 pixels and more; a portrait's face fills a third of the
+# picture. What is not found there is looked for again in up to SEARCH_WIDTH pixels.
+DETECT_WIDTH, SEARCH_WIDTH = 256, 1024
 # The predictor's rounding error shrinks with enlargement; at 1024 averaging hides the rest.
 PREDICT_WIDTH = 1024
 NUM_BOXES = 8
@@ -52,7 +53,7 @@ class Faces:
     Attributes:
       boxes: [T, 3] centre x, centre y and side of the followed face, pixels; NaN where there is
       none.
-      counts: [T] int, faces found, those smaller than half of the followed one left out.
+      counts: [T] int, faces found, those smaller than half of the largest one left out.
       cuts: [C] int, first frames after jump cuts.
     """
 
@@ -66,7 +67,8 @@ class Landmarks:
     """The landmarks of a clip.
 
     Attributes:
-      points: [T, 68, 2] pixels; finite everywhere, interpolated where `found` is False.
+      points: [T, 68, 2] pixels, finite everywhere; where `found` is False, what the predictor makes
+        of an interpolated box: no landmarks of a face.
       found: [T] bool, a face was seen in this frame or within `MAX_GAP` frames on both sides.
       cuts: [C] int, first frames after jump cuts.
     """
@@ -104,7 +106,7 @@ def detect(image: np.ndarray, detector: Callable, *, width: int = DETECT_WIDTH) 
     Args:
       image: uint8 [H, W, 3].
       detector: of `load_models`.
-      width: to which the longer side is scaled; faces of 80 pixels and more are found.
+      width: to which the longer side is scaled; faces of 55 pixels and more are found.
 
     Returns:
       [K, 3] centre x, centre y, side; pixels of `image`, largest first.
@@ -140,6 +142,9 @@ def find_faces(
         image = frames[t]
         small[t] = reduce_for_cuts(image)
         found = detect(image, detector)
+        width = min(max(image.shape[:2]), SEARCH_WIDTH)
+        if not len(found) and width > DETECT_WIDTH:
+            found = detect(image, detector, width=width)
         if not len(found):
             continue
         counts[t] = np.sum(found[:, 2] > found[0, 2] / 2)
@@ -211,7 +216,7 @@ def smooth_boxes(faces: Faces) -> tuple[np.ndarray, np.ndarray]:
         raise DataError(
             expected="a face that looks at the camera",
             got=f"none in {num_frames} frames",
-            fix="Use a video with one upright, frontal face, at least 80 pixels wide.",
+            fix="Use a video with one upright, frontal face, at least 60 pixels wide.",
         )
     boxes, found = np.empty((num_frames, 3)), np.zeros(num_frames, bool)
     time = np.arange(num_frames)

@@ -1,9 +1,9 @@
 """A data set folder's pictures as a few arrays on disk, at the size that training wants.
 
 Reading 5,000 frames from JPEG and PNG again and again would cost more than a training step. They
-are decoded and scaled once into `.packed/SIZE/` of the folder: `images.npy` uint8 [T, S, S, 3],
+are decoded and scaled once into `.packed/SIZE-KEY/` of the folder: `images.npy` uint8 [T, S, S, 3],
 `labels.npy` uint8 [T, S, S], `torso.npy` uint8 [T, S, S, 4], with `background.npy`, `landmarks.npy`
-and `packed.json`, which says from which files. When these change, the arrays are made again.
+and `packed.json`. The key tells from which files; when these change, the arrays are made again.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ import numpy as np
 from emojax.data import background as backgrounds
 from emojax.data import (
     files,
-    labels,
     landmarks,
     rows,
 )
 from emojax.data import torso as torsos
 from emojax.data.errors import DataError
+from emojax.data.label_files import LabelFiles
 from emojax.opencv import cv2
 
 FORMAT = 1
+_RECORD = "packed.json"
+_IDLE = 3600.0  # seconds: who packs writes all the time, and has died when nothing came for so long
 _SOURCES = (files.FRAMES, files.GROUND_TRUTH, files.PARSING, files.TEETH, files.TORSO)
 
 
@@ -54,46 +56,23 @@ def _picture_paths(folder: pathlib.Path, numbers: Sequence[int]) -> tuple[list, 
     )
 
 
-def fingerprint(folder: pathlib.Path) -> str:
+def fingerprint(folder: pathlib.Path, numbers: Sequence[int]) -> str:
     """Returns a digest of what would be packed: names, sizes and times of the source files.
 
     Args:
       folder: of the data set.
+      numbers: of the frames, in the order of the rows.
     """
-    digest = hashlib.sha256(str(FORMAT).encode())
+    digest = hashlib.sha256(str(FORMAT).encode() + np.int64(numbers).tobytes())
     singles = [folder / name for name in (files.BACKGROUND, *files.TRANSFORMS)]
     for kind in _SOURCES:
-        singles += sorted((folder / kind).glob("*")) if (folder / kind).is_dir() else []
+        singles += sorted((folder / kind).glob("[!.]*")) if (folder / kind).is_dir() else []
     for path in singles:
         if path.is_file():
             status = path.stat()
             name = path.relative_to(folder).as_posix()
             digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-def _labels(
-    folder: pathlib.Path, number: int, size: tuple[int, int], has_teeth: bool
-) -> np.ndarray:
-    """The label picture of one frame, checked against the frame's size."""
-    parsing = files.read_picture(folder / files.PARSING / f"{number}.png")
-    teeth = None
-    if has_teeth:
-        path = folder / files.TEETH / f"{number}.npy"
-        try:
-            teeth = np.load(path).astype(bool)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(
-                expected=f"a mask of teeth in {path}", got=str(error), fix="Make it again."
-            ) from error
-    for name, picture in ((files.PARSING, parsing), (files.TEETH, teeth)):
-        if picture is not None and picture.shape[:2] != size:
-            raise DataError(
-                expected=f"{name} of frame {number} as large as the frame, {size[1]} x {size[0]}",
-                got=f"{picture.shape[1]} x {picture.shape[0]}",
-                fix=f"Make {name} from the frames in {files.FRAMES}.",
-            )
-    return labels.from_parsing(parsing, teeth)
 
 
 def _resize(picture: np.ndarray, side: int, *, exact: bool) -> np.ndarray:
@@ -149,20 +128,47 @@ def pack(
             fix="Crop the video to a square around the head; preprocess.py does it.",
         )
     size = size or source_size[0]
-    place = (cache or folder / ".packed") / str(size)
-    key = fingerprint(folder) + hashlib.sha256(np.int64(numbers).tobytes()).hexdigest()[:8]
-    with contextlib.suppress(OSError, ValueError):
-        content = json.loads((place / "packed.json").read_text(encoding="utf-8"))
-        if content["key"] == key:
-            return place, content
-    if place.exists():
-        shutil.rmtree(place)  # made from other files: ours to replace
+    key = fingerprint(folder, numbers)
+    place = (cache or folder / ".packed") / f"{size}-{key[:16]}"
+    content = _made(place, key)
+    if content is not None:
+        return place, content
     files.make_folder(place.parent)
-    with rows.FolderInMaking(place) as scratch:
-        content = _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progress)
-        content["key"] = key
-        files.write_text(scratch / "packed.json", json.dumps(content, indent=1))
+    _clear(place, key, folder, is_own=cache is None)
+    try:
+        with rows.FolderInMaking(place) as scratch:
+            content = _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progress)
+            content |= {"key": key, "folder": str(folder.resolve())}
+            files.write_text(scratch / _RECORD, json.dumps(content, indent=1))
+    except DataError:
+        content = _made(place, key)  # by another process, which was faster
+        if content is None:
+            raise
     return place, content
+
+
+def _made(place: pathlib.Path, key: str) -> dict | None:
+    """The record of arrays that are made, or None."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        content = json.loads((place / _RECORD).read_text(encoding="utf-8"))
+        if content["key"] == key:
+            return content
+    return None
+
+
+def _clear(place: pathlib.Path, key: str, folder: pathlib.Path, *, is_own: bool) -> None:
+    """Removes what is in the way, arrays of the folder's earlier files and those never finished."""
+    files.clear_partial(place.parent, idle=_IDLE)
+    for path in place.parent.glob(f"{place.name.partition('-')[0]}-*/{_RECORD}"):
+        content = None
+        with contextlib.suppress(OSError, ValueError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+        content = content if isinstance(content, dict) else {}
+        if content.get("key") == key:
+            continue  # another process has just made them
+        # One cache may serve several folders; its arrays say which each belongs to.
+        if is_own or path.parent == place or content.get("folder") == str(folder.resolve()):
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progress) -> dict:
@@ -175,21 +181,16 @@ def _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progres
             got="no such files",
             fix=f"Make them: experiments/preprocess.py --out {folder} --stages masks.",
         )
-    has_teeth = bool(files.numbered(folder / files.TEETH, ".npy"))
-    if not has_teeth:
+    label_rows = LabelFiles(folder, numbers, source_size)
+    if not label_rows.has_teeth:
         fallbacks.append("teeth: none, for want of teeth_mask")
     pictures = files.Pictures(paths)
-
-    def label_rows() -> Iterator[np.ndarray]:
-        for number in numbers:
-            yield _labels(folder, number, source_size, has_teeth)
-
     if (folder / files.BACKGROUND).exists():
         background = files.read_picture(folder / files.BACKGROUND)
         background = _resize(background, side, exact=False)
     else:
         fallbacks.append("background: median of the frames, for want of bc.jpg")
-        background, _ = backgrounds.estimate(pictures, list(label_rows()))
+        background, _ = backgrounds.estimate(pictures, label_rows)
     has_torso = bool(files.numbered(folder / files.TORSO, ".png"))
     if not has_torso:
         fallbacks.append("torso: in-painted from frames and parsing, for want of torso_imgs")
@@ -208,17 +209,23 @@ def _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progres
             yield _resize(image, size, exact=False)
 
     def torso_rows() -> Iterator[np.ndarray]:
-        for row, picture in enumerate(label_rows()):
+        for row, picture in enumerate(label_rows):
             if has_torso:
                 path = folder / files.TORSO / f"{numbers[row]}.png"
                 torso = files.read_picture(path, alpha=True)
+                if torso.shape[:2] != source_size:
+                    raise DataError(
+                        expected=f"{path} as large as the frame, {side} x {side}",
+                        got=f"{torso.shape[1]} x {torso.shape[0]}",
+                        fix="Make it again from the frame: the stage torso.",
+                    )
             else:
                 torso = torsos.torso(pictures[row], picture, background)
             yield _resize_rgba(torso, size)
 
     count = len(numbers)
     rows.write(scratch / "images.npy", images(), count)
-    rows.write(scratch / "labels.npy", (_resize(x, size, exact=True) for x in label_rows()), count)
+    rows.write(scratch / "labels.npy", (_resize(x, size, exact=True) for x in label_rows), count)
     rows.write(scratch / "torso.npy", torso_rows(), count)
     files.write_array(scratch / "background.npy", _resize(background, size, exact=False))
     points = np.stack([landmarks.read_lms(folder / files.FRAMES / f"{n}.lms") for n in numbers])

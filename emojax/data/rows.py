@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import pathlib
-import secrets
 import shutil
 from collections.abc import Iterable
 
@@ -66,18 +65,32 @@ def write(path: pathlib.Path, rows: Iterable[np.ndarray], length: int) -> None:
       path: of the .npy file.
       rows: of equal shape and dtype.
       length: how many.
+
+    Raises:
+      DataError: the place cannot be written to, or the disk is full.
+      ValueError: a row differs from the first in shape or dtype, or there are more or fewer.
     """
+    first, count = None, 0
     try:
         with path.open("wb") as file:
-            for number, row in enumerate(rows):
-                if number == 0:
+            for row in rows:
+                if first is None:
+                    first = row
                     shape = (length, *row.shape)
                     description = np.lib.format.dtype_to_descr(row.dtype)
                     header = {"descr": description, "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_2_0(file, header)
+                if (row.shape, row.dtype) != (first.shape, first.dtype):
+                    raise ValueError(
+                        f"row {count} is {row.dtype} {row.shape}, "
+                        f"the first {first.dtype} {first.shape}"
+                    )
                 file.write(np.ascontiguousarray(row).data)
+                count += 1
     except OSError as error:
         raise files.failed(path, error) from error
+    if count != length:
+        raise ValueError(f"{count} rows for {length}")
 
 
 class FolderInMaking:
@@ -89,7 +102,7 @@ class FolderInMaking:
 
     def __init__(self, path: pathlib.Path):
         self._path = path
-        self._scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+        self._scratch = files.partial(path)
 
     def __enter__(self) -> pathlib.Path:
         """Returns the folder to write into."""

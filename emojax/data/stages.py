@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
+import logging
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
 from emojax.data import (
     action_units,
+    arrays,
     audio,
     audio_features,
     background,
@@ -30,128 +30,12 @@ from emojax.data import (
     video,
 )
 from emojax.data.errors import DataError
+from emojax.data.job import Job, Settings, external
 from emojax.data.masks import mouth, segmentation
 
 MIN_FOUND = 0.5  # part of the frames that must show the face
 SAMPLE_EVERY = 12  # frames between those in which the head is looked for before cropping
 SOURCE_WIDTH = 960  # to which pictures are reduced for that: finds faces of a twelfth of it
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What decides the content of a data set folder.
-
-    Attributes:
-      video: the source; None for a folder whose frames exist already.
-      size: side of the square pictures, pixels.
-      margin: side of the crop over the face box's.
-      crop: "left,top,side" in pixels of the source, instead of the one around the head.
-      focal: pixels at `size`; the nominal one by default.
-      parsing: folder of parsing pictures N.png to use.
-      teeth_mask: folder of teeth masks N.npy to use.
-      au: OpenFace CSV to use.
-      audio_features: .npy of sound features to use.
-      seed: of everything random.
-    """
-
-    video: pathlib.Path | None = None
-    size: int = 512
-    margin: float = crop.MARGIN
-    crop: str | None = None
-    focal: float | None = None
-    parsing: pathlib.Path | None = None
-    teeth_mask: pathlib.Path | None = None
-    au: pathlib.Path | None = None
-    audio_features: pathlib.Path | None = None
-    seed: int = 0
-
-
-@dataclasses.dataclass
-class Job:
-    """One run of some stages.
-
-    Attributes:
-      folder: of the data set.
-      settings: of this run.
-      manifest: content of `preprocess.json`; see `pipeline.run`.
-      progress: (iterable, description) -> iterable, for a progress bar.
-    """
-
-    folder: pathlib.Path
-    settings: Settings
-    manifest: dict
-    progress: Callable[[Iterable, str], Iterable]
-
-    def bar(self, name: str) -> Callable:
-        """Returns a wrapper of iterables that shows progress under a name."""
-        return lambda iterable: self.progress(iterable, name)
-
-    def save(self) -> None:
-        """Writes the manifest."""
-        files.write_text(self.folder / files.MANIFEST, json.dumps(self.manifest, indent=1) + "\n")
-
-    def frames(self) -> files.Pictures:
-        """Returns the frames of the folder."""
-        there = files.numbered(self.folder / files.FRAMES, ".jpg")
-        if list(there) != list(range(len(there))) or not there:
-            holes = sorted(set(range(max(there, default=0) + 1)) - set(there))
-            raise DataError(
-                expected=f"{files.FRAMES}/0.jpg, 1.jpg, ... without a gap in {self.folder}",
-                got=f"{len(there)} pictures, none numbered {holes[0]}",
-                fix="Give --video, so that they are decoded, or restore them.",
-            )
-        return files.Pictures(list(there.values()))
-
-    def landmarks(self) -> landmarks.Landmarks:
-        """Returns the folder's landmarks, ours or those of another tool."""
-        path = self.folder / files.LANDMARKS
-        if path.exists():
-            with np.load(path) as stored:
-                return landmarks.Landmarks(stored["points"], stored["found"], stored["cuts"])
-        there = files.numbered(self.folder / files.FRAMES, ".lms")
-        num_frames = len(self.frames())
-        if list(there) != list(range(num_frames)):
-            raise DataError(
-                expected=f"landmarks of all {num_frames} frames",
-                got=f"{len(there)} files .lms",
-                fix="Run the stage landmarks first.",
-            )
-        points = np.stack([landmarks.read_lms(path) for path in there.values()])
-        return landmarks.Landmarks(points, np.ones(num_frames, bool), np.zeros(0, np.int64))
-
-    def track(self) -> tracking.Track:
-        """Returns the folder's tracked head."""
-        path = self.folder / files.TRACKING
-        if not path.exists():
-            raise DataError(
-                expected=f"{files.TRACKING} in {self.folder}",
-                got="no such file",
-                fix="Run the stage tracking first.",
-            )
-        with np.load(path) as stored:
-            values = {name: stored[name] for name in stored.files}
-        return tracking.Track(**values | {"focal": float(values["focal"])})
-
-    def label(self, number: int) -> np.ndarray:
-        """Returns the label picture of one frame."""
-        teeth = self.folder / files.TEETH / f"{number}.npy"
-        return labels.from_parsing(
-            files.read_picture(self.folder / files.PARSING / f"{number}.png"),
-            np.load(teeth) if teeth.exists() else None,
-        )
-
-
-class _Labels(Sequence):
-    """The label pictures of a folder, read when asked for."""
-
-    def __init__(self, job: Job, count: int):
-        self._job, self._count = job, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, number: int) -> np.ndarray:
-        return self._job.label(number)
 
 
 def _decode(job: Job) -> None:
@@ -161,6 +45,14 @@ def _decode(job: Job) -> None:
         raise DataError(expected="a video to decode", got="none", fix="Give --video.")
     facts = video.probe(settings.video)
     count = video.num_common_frames(facts)
+    if max(video.left_out(facts)) > video.LEFT_OUT_SECONDS:
+        logging.getLogger(__name__).warning(
+            "%s: %.1f s of pictures and %.1f s of sound, of which %.1f s are used",
+            settings.video.name,
+            facts.duration,
+            facts.audio.duration,
+            count / files.FPS,
+        )
     square = _crop(job, facts, count)
     files.make_folder(job.folder / files.FRAMES)
     pictures = video.read_frames(settings.video)
@@ -168,10 +60,12 @@ def _decode(job: Job) -> None:
         frame = crop.apply(picture, square, settings.size)
         files.write_picture(job.folder / files.FRAMES / f"{number}.jpg", frame)
     waveform = audio.read_waveform(
-        settings.video, start=video.common_start(facts), duration=count / 25
+        settings.video, start=video.common_start(facts), duration=count / files.FPS
     )
     audio.write_wav(job.folder / files.SOUND, waveform)
-    job.manifest["video"] = _plain(facts) | {"crop": dataclasses.asdict(square)}
+    measured = {"start": facts.start, "fps": facts.fps, "num_frames": facts.num_frames}
+    cut = {"crop": dataclasses.asdict(square), "left_out": video.left_out(facts)}
+    job.manifest["video"] = _plain(facts) | measured | cut
 
 
 def _plain(facts: video.Probe) -> dict:
@@ -219,7 +113,7 @@ def _landmarks(job: Job) -> None:
         )
     for number, row in enumerate(points.points):
         landmarks.write_lms(job.folder / files.FRAMES / f"{number}.lms", row)
-    _save(
+    arrays.write_named(
         job.folder / files.LANDMARKS,
         dataclasses.asdict(points)
         | {
@@ -228,13 +122,6 @@ def _landmarks(job: Job) -> None:
         },
     )
     job.manifest["sources"]["landmarks"] = "dlib, 8 boxes, fused with optical flow"
-
-
-def _save(path: pathlib.Path, arrays: dict) -> None:
-    """Writes named arrays as .npz, all at once."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    files.write_bytes(path, buffer.getvalue())
 
 
 def _tracking(job: Job) -> None:
@@ -259,7 +146,7 @@ def _tracking(job: Job) -> None:
         width=width,
         height=height,
     )
-    _save(job.folder / files.TRACKING, dataclasses.asdict(track))
+    arrays.write_named(job.folder / files.TRACKING, dataclasses.asdict(track))
 
 
 def _masks(job: Job) -> None:
@@ -269,16 +156,24 @@ def _masks(job: Job) -> None:
     frames = job.frames()
     for kind in (files.PARSING, files.TEETH):
         files.make_folder(job.folder / kind)
-    colors = mouth.fit(frames, points.points)
+    colors = mouth.fit(frames, points.points, found=points.found)
+    has_mouth = False
     if settings.parsing is not None:
-        pictures = (
-            labels.from_parsing(files.read_picture(path), None)
-            for path in external(settings.parsing, ".png", len(frames), "--parsing").values()
-        )
+        paths = external(settings.parsing, ".png", len(frames), "--parsing")
+        shown = (labels.Label.MOUTH in _parsed(paths[t]) for t in mouth.spread(points.found))
+        has_mouth = any(shown)  # some parsers know none
+        pictures = map(_parsed, paths.values())
     else:
-        key = jax.random.key(settings.seed)
-        segmenter = segmentation.fit(key, frames, points.points)
-        pictures = segmentation.apply(segmenter, frames, points.points, cuts=points.cuts)
+        segmenter = segmentation.fit(
+            jax.random.key(settings.seed),
+            frames,
+            points.points,
+            found=points.found,
+            progress=job.bar("masks: teacher"),
+        )
+        pictures = segmentation.apply(
+            segmenter, frames, points.points, found=points.found, cuts=points.cuts
+        )
     teeth_files = {}
     if settings.teeth_mask is not None:
         teeth_files = external(settings.teeth_mask, ".npy", len(frames), "--teeth_mask")
@@ -291,14 +186,15 @@ def _masks(job: Job) -> None:
                 got=f"{picture.shape[1]} x {picture.shape[0]} for frame {number}",
                 fix="Parse the pictures in ori_imgs.",
             )
-        inside, teeth = mouth.inside(image, points.points[number], colors)
-        if settings.parsing is not None:
+        inside, teeth = np.zeros((2, *picture.shape), bool)
+        if points.found[number]:
+            inside, teeth = mouth.inside(image, points.points[number], colors)
+        if has_mouth:
             inside = picture == labels.Label.MOUTH
             teeth &= inside
         if number in teeth_files:
-            teeth = _teeth(teeth_files[number], picture.shape)
-        picture[inside] = labels.Label.MOUTH
-        picture[teeth] = labels.Label.TEETH
+            teeth = arrays.read_mask(teeth_files[number], picture.shape)
+        picture = mouth.overlay(picture, inside | teeth, teeth)
         parsing, teeth = labels.to_parsing(picture)
         files.write_picture(job.folder / files.PARSING / f"{number}.png", parsing)
         files.write_array(job.folder / files.TEETH / f"{number}.npy", teeth)
@@ -306,21 +202,9 @@ def _masks(job: Job) -> None:
     job.manifest["sources"]["teeth"] = _source("teeth_mask", settings.teeth_mask, "lip colour")
 
 
-def _teeth(path: pathlib.Path, shape: tuple[int, ...]) -> np.ndarray:
-    """A teeth mask of another tool."""
-    try:
-        teeth = np.load(path).astype(bool)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            expected=f"a mask of teeth in {path}", got=str(error), fix="Make it again."
-        ) from error
-    if teeth.shape != shape:
-        raise DataError(
-            expected=f"teeth masks as large as the frames, {shape[1]} pixels",
-            got=f"{teeth.shape} in {path}",
-            fix="Make them from the pictures in ori_imgs.",
-        )
-    return teeth
+def _parsed(path: pathlib.Path) -> np.ndarray:
+    """The labels of a parsing picture of another tool."""
+    return labels.from_parsing(files.read_picture(path), None)
 
 
 def _source(name: str, given: pathlib.Path | None, built_in: str) -> str:
@@ -328,33 +212,11 @@ def _source(name: str, given: pathlib.Path | None, built_in: str) -> str:
     return f"built in: {built_in}" if given is None else f"{name} given: {given.name}"
 
 
-def external(folder: pathlib.Path, suffix: str, count: int, flag: str) -> dict:
-    """Returns the files of another tool by number, one for each frame.
-
-    Args:
-      folder: that the user names.
-      suffix: of the files.
-      count: T.
-      flag: by which the user names the folder.
-
-    Raises:
-      DataError: they are not numbered 0 to T - 1.
-    """
-    there = files.numbered(folder, suffix)
-    if list(there) != list(range(count)):
-        raise DataError(
-            expected=f"{flag} with 0{suffix} to {count - 1}{suffix}",
-            got=f"{len(there)} such files"
-            + (f" from {min(there)} to {max(there)}" if there else ""),
-            fix="Make them from the 25 fps pictures in ori_imgs.",
-        )
-    return there
-
-
 def _background(job: Job) -> None:
-    """What is behind the person."""
-    frames = job.frames()
-    picture, _ = background.estimate(frames, _Labels(job, len(frames)))
+    """What is behind the person; frames in which nobody was found have masks of no worth."""
+    numbers = np.flatnonzero(job.found())
+    frames = job.frames(numbers)
+    picture, _ = background.estimate(frames, job.labels(numbers), progress=job.bar("background"))
     files.write_picture(job.folder / files.BACKGROUND, picture)
 
 
@@ -362,10 +224,17 @@ def _torso(job: Job) -> None:
     """Torso pictures, and frames whose background stands still."""
     behind = files.read_picture(job.folder / files.BACKGROUND)
     frames = job.frames()
+    if behind.shape != frames[0].shape:
+        raise DataError(
+            expected=f"{files.BACKGROUND} as large as the frames, {frames[0].shape[1]} pixels",
+            got=f"{behind.shape[1]} x {behind.shape[0]}",
+            fix="Run the stage background first.",
+        )
+    pictures = job.labels(range(len(frames)))
     for kind in (files.TORSO, files.GROUND_TRUTH):
         files.make_folder(job.folder / kind)
     for number in job.progress(range(len(frames)), "torso"):
-        image, picture = frames[number], job.label(number)
+        image, picture = frames[number], pictures[number]
         truth = background.composite(image, picture, behind)
         files.write_picture(job.folder / files.GROUND_TRUTH / f"{number}.jpg", truth)
         rgba = torso.torso(image, picture, behind)
@@ -381,7 +250,12 @@ def _action_units(job: Job) -> None:
         found = job.landmarks()
         height, width = frames[0].shape[:2]
         units = action_units.estimate(
-            job.track(), found.points, found.found, width=width, height=height
+            job.track(),
+            found.points,
+            found.found,
+            width=width,
+            height=height,
+            cuts=found.cuts,
         )
     action_units.write(job.folder / files.ACTION_UNITS, units)
     job.manifest["sources"]["action_units"] = units.source
@@ -395,17 +269,15 @@ def _features(job: Job) -> None:
     else:
         waveform = audio.read_wav(job.folder / files.SOUND).waveform
         features = audio_features.from_waveform(waveform, count)
-    audio_features.save(job.folder / _feature_file(job.settings), features)
+    audio_features.save(job.folder / feature_file(job.settings), features)
     job.manifest["sources"]["features"] = f"{features.name}: {features.source}"
 
 
-def _feature_file(settings: Settings) -> str:
-    """Name of the file that the stage features writes."""
+def feature_file(settings: Settings) -> str:
+    """Returns the name of the file that the stage features writes with some settings."""
     path = settings.audio_features
-    if path is None:
-        return audio_features.KINDS["mel"].file
-    length = len(np.load(path, mmap_mode="r", allow_pickle=False))
-    return audio_features.KINDS[audio_features.load(path, length).name].file
+    name = "mel" if path is None else audio_features.recognise(path)
+    return audio_features.KINDS[name].file
 
 
 def _doctor(job: Job) -> None:
@@ -421,22 +293,31 @@ class Stage:
     Attributes:
       run: does it.
       needs: names of the stages whose results it reads.
-      makes: (folder, suffix) or file names that it writes, or what gives a name for settings.
+      reads: names of the settings that it reads.
+      makes: (folder, suffix) of numbered files, or file names, or what gives a name for settings.
     """
 
     run: Callable[[Job], None]
     needs: tuple[str, ...]
+    reads: tuple[str, ...]
     makes: tuple[tuple[str, str] | str | Callable[[Settings], str], ...]
 
 
+# fmt: off
 STAGES = {
-    "decode": Stage(_decode, (), ((files.FRAMES, ".jpg"), files.SOUND)),
-    "landmarks": Stage(_landmarks, ("decode",), ((files.FRAMES, ".lms"), files.LANDMARKS)),
-    "tracking": Stage(_tracking, ("landmarks",), (*files.TRANSFORMS, files.TRACKING)),
-    "masks": Stage(_masks, ("landmarks",), ((files.PARSING, ".png"), (files.TEETH, ".npy"))),
-    "background": Stage(_background, ("masks",), (files.BACKGROUND,)),
-    "torso": Stage(_torso, ("background",), ((files.TORSO, ".png"), (files.GROUND_TRUTH, ".jpg"))),
-    "action_units": Stage(_action_units, ("tracking",), (files.ACTION_UNITS,)),
-    "features": Stage(_features, ("decode",), (_feature_file,)),
-    "doctor": Stage(_doctor, ("torso", "action_units", "features"), ()),
+    "decode": Stage(_decode, (), ("video", "size", "margin", "crop"),
+                    ((files.FRAMES, ".jpg"), files.SOUND)),
+    "landmarks": Stage(_landmarks, ("decode",), (), ((files.FRAMES, ".lms"), files.LANDMARKS)),
+    "tracking": Stage(_tracking, ("decode", "landmarks"), ("focal", "seed"),
+                      (*files.TRANSFORMS, files.TRACKING)),
+    "masks": Stage(_masks, ("decode", "landmarks"), ("parsing", "teeth_mask", "seed"),
+                   ((files.PARSING, ".png"), (files.TEETH, ".npy"))),
+    "background": Stage(_background, ("decode", "landmarks", "masks"), (), (files.BACKGROUND,)),
+    "torso": Stage(_torso, ("decode", "masks", "background"), (),
+                   ((files.TORSO, ".png"), (files.GROUND_TRUTH, ".jpg"))),
+    "action_units": Stage(_action_units, ("landmarks", "tracking"), ("au",), (files.ACTION_UNITS,)),
+    "features": Stage(_features, ("decode",), ("audio_features",), (feature_file,)),
+    "doctor": Stage(_doctor, ("torso", "action_units", "features"), (),
+                    (doctor.JSON, doctor.TEXT, doctor.SHEET)),
 }
+# fmt: on

@@ -32,11 +32,13 @@ from emojax.data import media
 from emojax.data.errors import DataError
 from emojax.data.tracks import Probe, probe
 
-__all__ = ["Probe", "common_start", "num_common_frames", "probe", "read_frames"]
+__all__ = ["Probe", "common_start", "left_out", "num_common_frames", "probe", "read_frames"]
 
 # A sound track may begin this much later than the first picture, s: half a frame at 25 fps, the
 # accuracy asked of sound against picture. Encoders' start-up delay is of this size and is silent.
 START_TOLERANCE = 0.02
+# More than this of one track without the other is worth telling, s: recorders stop them apart.
+LEFT_OUT_SECONDS = 1.0
 # Containers round times, some to 1 ms: two roundings shall not cost the last frame. Seconds.
 ROUNDING = 0.002
 # More than this in a row that cannot be decoded is not bridged by holding a picture, s.
@@ -89,6 +91,24 @@ def num_common_frames(probe: Probe, *, fps: float = 25.0) -> int:
     if count < 1:
         raise _no_overlap(probe)
     return count
+
+
+def left_out(probe: Probe, *, fps: float = 25.0) -> tuple[float, float]:
+    """Returns how much of the pictures and of the sound is in no frame, for the other is not there.
+
+    Args:
+      probe: of a file.
+      fps: frame rate of the result.
+
+    Returns:
+      Seconds of the pictures and of the sound; 0 for sound that there is none of.
+
+    Raises:
+      DataError: they have not one frame in common.
+    """
+    used = num_common_frames(probe, fps=fps) / fps
+    sound = probe.audio.duration - used if probe.audio else 0.0
+    return max(probe.duration - used, 0.0), max(sound, 0.0)
 
 
 def read_frames(path: str | os.PathLike, *, fps: float = 25.0) -> Iterator[np.ndarray]:

@@ -85,8 +85,9 @@ def write_recipe(run: pathlib.Path, recipe: Recipe, facts: Mapping[str, Any]) ->
       recipe: of the run.
       facts: clip, seed, versions.
     """
-    files.write_text(run / CONFIG, json.dumps(configs.to_dict(recipe), indent=1) + "\n")
     files.write_text(run / RUN, json.dumps({"format": FORMAT, **facts}, indent=1) + "\n")
+    # Last: a folder with a recipe is a run.
+    files.write_text(run / CONFIG, json.dumps(configs.to_dict(recipe), indent=1) + "\n")
 
 
 def read_recipe(run: pathlib.Path) -> tuple[Recipe, dict[str, Any]]:

@@ -59,10 +59,13 @@ def prepare(
     """
     exists = (folder / checkpoints.CONFIG).exists()
     if not exists:
-        if folder.exists() and any(folder.iterdir()):
+        others = [] if not folder.exists() else [p.name for p in folder.iterdir()]
+        # What a run leaves that was killed while it wrote its first files.
+        others = [n for n in others if n != checkpoints.RUN and not n.endswith(".partial")]
+        if others:
             raise DataError(
                 expected=f"an empty folder or a run in {folder}",
-                got="other files",
+                got=f"other files, {others[0]} for one",
                 fix="Name another folder with --run.",
             )
         files.make_folder(folder)

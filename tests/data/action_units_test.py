@@ -56,6 +56,43 @@ def test_a_blink_is_a_blink(film, estimated):
     assert np.median(estimated.column(45)) < 0.5
 
 
+def test_one_closure_is_one_blink():
+    drop = np.zeros(100)
+    drop[10:17] = [0.3, 0.45, 0.36, 0.3, 0.34, 0.5, 0.2]  # lids tremble while closed
+    drop[40:46] = [0.4, 0.4, 0.1, 0.1, 0.4, 0.5]  # open between two blinks
+    drop[60] = drop[75] = 0.4  # narrowed for long between two blinks
+    drop[61:75] = 0.3
+    np.testing.assert_array_equal(action_units.blinks(drop), [15, 40, 45, 60, 75])
+    assert len(action_units.blinks(np.zeros(0))) == 0
+
+
+def test_eyes_are_compared_with_those_of_the_same_shot():
+    lids = np.full(120, 10.0)
+    lids[60:] = 6.0  # another camera, from farther away
+    assert np.abs(action_units.eye_drop(lids, cuts=[60])).max() < 1e-9
+    assert action_units.eye_drop(lids).max() > 0.3
+    lost = np.ones(120, bool)
+    lost[60:] = False
+    assert (action_units.eye_drop(lids, found=lost, cuts=[60]) == 0).all()
+
+
+def test_estimates_do_not_run_across_cuts(film):
+    landmarks = film.landmarks.copy()
+    eyes = landmarks[150:, 36:48]
+    middle = eyes.mean(axis=1, keepdims=True)
+    landmarks[150:, 36:48] = middle + (eyes - middle) * (1, 0.5)  # narrow lids after the cut
+    everything = np.ones(300, bool)
+
+    def blink(**options):
+        return action_units.estimate(
+            folders.track(film), landmarks, everything, width=64, height=64, **options
+        ).column(45)
+
+    is_open = (film.blink == 0) & (np.abs(np.arange(300) - 165) < 15)
+    assert blink()[is_open].max() > 3
+    assert blink(cuts=[150])[is_open].max() < 1
+
+
 def test_the_scale_is_openfaces(estimated):
     assert estimated.numbers == (1, 2, 4, 5, 6, 7, 25, 26, 45)
     assert estimated.values.dtype == np.float32
@@ -74,15 +111,19 @@ def test_noise_is_not_inflated_to_full_strength(film):
     assert units.column(45).mean() < 1.0
 
 
-def test_frames_without_a_face_are_zero_and_do_not_calibrate(film):
+def test_frames_without_a_face_are_zero_and_do_not_calibrate(film, estimated):
     found = np.ones(300, bool)
     found[100:120] = False
     landmarks = film.landmarks.copy()
-    landmarks[100:120] = 1e4
+    landmarks[100:120] = 1e4 * np.random.default_rng(0).random((20, 68, 2))
     units = action_units.estimate(folders.track(film), landmarks, found, width=64, height=64)
     assert (units.values[100:120] == 0).all()
     assert not units.success[100:120].any()
     assert np.corrcoef(units.column(25)[found], film.opening_mm[found])[0, 1] > 0.95
+    # The lids' usual opening and slow course next to the gap are those of the frames seen.
+    for number in (5, 7, 45):
+        difference = units.column(number)[found] - estimated.column(number)[found]
+        assert np.abs(difference).max() < 0.25, number
 
 
 def test_pose_is_not_taken_for_expression():

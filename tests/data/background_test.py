@@ -89,3 +89,15 @@ def test_the_composite_takes_the_room_behind_the_person():
     np.testing.assert_array_equal(out[person], frames[0][person])
     np.testing.assert_array_equal(out[~person], room[~person])
     np.testing.assert_array_equal(frames[0], before)
+
+
+def test_progress_is_told_of_every_frame_that_is_read():
+    frames = [np.full((8, 8, 3), 9, np.uint8)] * 25
+    seen = []
+
+    def watch(numbers):
+        seen.extend(numbers)
+        return numbers
+
+    background.estimate(frames, [np.zeros((8, 8), np.uint8)] * 25, progress=watch)
+    assert seen == [0, 10, 20]

@@ -10,8 +10,10 @@ from emojax.data import (
     cameras,
     clip,
     files,
+    record,
 )
 from emojax.data.errors import DataError
+from emojax.data.job import Settings
 from emojax.data.labels import Label
 from tests.data import actor, folders
 
@@ -149,6 +151,29 @@ def test_lost_frames_are_left_out(film, folder):
     np.testing.assert_allclose(some.landmarks, film.landmarks[valid], atol=1e-4)
     np.testing.assert_array_equal(some.audio_rows, np.flatnonzero(valid))
     assert some.action_units.values.shape == (27, 9)
+    np.testing.assert_array_equal(some.cuts, [10])
+    (folder / "au.csv").unlink()  # estimated shot by shot then
+    opening = clip.load(folder).action_units.column(25)
+    assert np.corrcoef(opening, film.opening_mm[valid])[0, 1] > 0.9
+
+
+def test_the_source_of_our_own_files_is_the_records(folder):
+    folders.as_made(folder, "action_units", "features", settings=Settings())
+    some = clip.load(folder)
+    assert (some.action_units.source, some.audio.source) == ("test", "test")
+    path = folder / "au.csv"
+    path.write_text(path.read_text() + "\n")
+    assert clip.load(folder).action_units.source.startswith("au.csv, sha256")
+
+
+def test_a_folder_of_an_unfinished_run_is_refused_unless_forced(folder):
+    folders.as_made(folder, "torso", settings=Settings())
+    content = record.read(folder)
+    content["stages"]["torso"]["done"] = False
+    record.write(folder, content)
+    with pytest.raises(DataError, match="torso"):
+        clip.load(folder)
+    assert len(clip.load(folder, force=True)) == COUNT
 
 
 def test_a_folder_of_the_original_layout_loads(film, folder):
@@ -251,6 +276,8 @@ def _save(name, values):
         ),
         (lambda f: (f / "au.csv").write_text("frame\n1\n"), "AU01_r"),
         (lambda f: (f / "doctor.json").write_text("{}"), "doctor's report"),
+        (lambda f: (f / "va.npy").write_bytes(b""), r"va\.npy"),
+        (_save("va.npy", np.array(["a", "b"])), r"numbers in .*va\.npy"),
         (_save("va.npy", np.zeros((5, 2))), r"\(33, 2\)"),
         (_save("va.npy", np.full((COUNT, 2), 2.0)), "from -1 to 1"),
         (_save("va.npy", np.full((COUNT, 2), np.nan)), "from -1 to 1"),

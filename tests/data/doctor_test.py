@@ -98,6 +98,9 @@ FAULTS = [
     (faults.failed_units, "unit_failures", USABLE),
     (faults.source_of_thirty_fps, "source_rate", USABLE),
     (faults.variable_rate, "source_rate", USABLE),
+    (faults.sound_ends_early, "source_lengths", USABLE),
+    (faults.sound_of_telephone_quality_in_the_source, "source_sound_rate", USABLE),
+    (faults.enlarged_source, "source_size", USABLE),
     (faults.wide_valence, "valence_arousal", BAD),
 ]
 
@@ -206,8 +209,20 @@ def test_a_folder_made_elsewhere_is_judged_by_its_own_files(good, copy):
         (copy / name).unlink()
     found = doctor.examine(copy, thresholds=SMALL)
     assert found.verdict == report.GOOD
-    assert found["source_rate"].level == report.UNKNOWN
+    for name in ("source_rate", "source_lengths", "source_sound_rate", "source_size"):
+        assert found[name].level == report.UNKNOWN
     assert "several_faces" not in {finding.name for finding in found.findings}
+
+
+def test_a_strange_record_says_nothing(copy):
+    faults.strange_record(copy)
+    found = doctor.examine(copy, thresholds=SMALL)
+    assert found.verdict == report.GOOD
+    assert found["source_size"].level == report.UNKNOWN
+
+
+def test_features_that_the_field_cannot_read_are_named(healthy):
+    assert "TalkingGaussian opens aud_ds.npy, aud_eo.npy, aud_hu.npy" in healthy["features"].value
 
 
 # --- what it writes ---

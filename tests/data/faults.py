@@ -507,6 +507,22 @@ def source_of_thirty_fps(folder):
     change_record(folder, nominal_fps=30.0)
 
 
+def sound_ends_early(folder):
+    change_record(folder, left_out=[11.0, 0.0])
+
+
+def sound_of_telephone_quality_in_the_source(folder):
+    change_record(folder, audio={"rate": 8000})
+
+
+def enlarged_source(folder):
+    change_record(folder, crop={"left": 0, "top": 0, "side": 60})
+
+
+def strange_record(folder):
+    change_record(folder, audio=[1], crop={"side": "wide"}, left_out="all", nominal_fps=None)
+
+
 def variable_rate(folder):
     change_record(folder, is_variable=True)
 

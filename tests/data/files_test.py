@@ -51,6 +51,40 @@ def test_a_reader_never_sees_half_of_a_file(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_a_killed_write_leaves_nothing(tmp_path, monkeypatch):
+    def killed(self, data):
+        self.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", killed)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_text(tmp_path / "a.json", "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_written_leftovers_are_cleared_once_nobody_writes_them(tmp_path):
+    old, new = files.partial(tmp_path / "64"), files.partial(tmp_path / "65")
+    single = files.partial(tmp_path / "a.json")
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "images.npy").touch()
+    single.touch()
+    (tmp_path / "mine.partial").touch()
+    for path in (old, old / "images.npy", new, single):
+        os.utime(path, (0, 0))
+    files.clear_partial(tmp_path, idle=3600)
+    assert {path.name for path in tmp_path.iterdir()} == {new.name, "mine.partial"}
+    files.clear_partial(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.partial"]
+    files.clear_partial(tmp_path / "absent")
+
+
+def test_what_is_no_folder_is_named(tmp_path):
+    assert files.check_folder(str(tmp_path)) == tmp_path
+    with pytest.raises(DataError, match="the folder of a data set"):
+        files.check_folder(tmp_path / "absent")
+
+
 def test_a_closed_place_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="place to write to"):

@@ -18,10 +18,14 @@ from emojax.data import (
     files,
     labels,
     landmarks,
+    outputs,
+    record,
     tracking,
 )
 from emojax.data.action_units import ActionUnits
+from emojax.data.job import Settings
 from emojax.data.labels import Label
+from emojax.data.stages import STAGES
 from emojax.opencv import cv2
 from tests.data import actor_look
 from tests.data.actor import Film
@@ -76,6 +80,28 @@ def write_folder(
     if extras:
         _write_extras(film, folder, true)
     return folder
+
+
+def as_made(folder: pathlib.Path, *names: str, settings: Settings) -> None:
+    """Makes a folder look as if stages of preprocessing had made their files.
+
+    Args:
+      folder: with the files of these stages.
+      *names: of the stages.
+      settings: that they ran with.
+    """
+    content = record.read(folder)
+    count = len(files.numbered(folder / files.FRAMES, ".jpg"))
+    recorded = record.of_settings(settings)
+    for name in names:
+        content["stages"][name] = {
+            "done": True,
+            "settings": {key: recorded[key] for key in STAGES[name].reads},
+            "frames": count,
+            **outputs.settle(folder, name, settings, count, {}),
+        }
+        content["sources"].setdefault(name, "test")
+    record.write(folder, content)
 
 
 def background(film: Film) -> np.ndarray:
@@ -142,14 +168,16 @@ def _write_extras(film: Film, folder: pathlib.Path, true: tracking.Track) -> Non
     )
     np.savez(folder / "tracking.npz", **dataclasses.asdict(true))
     manifest = {
-        "format": 1,
-        "settings": {"size": size},
+        "format": record.FORMAT,
         "video": {
             "width": size,
             "height": size,
             "rotation": 0,
             "nominal_fps": 25.0,
             "is_variable": False,
+            "audio": {"rate": 48000},
+            "left_out": [0.0, 0.02],
+            "crop": {"left": 0, "top": 0, "side": size},
         },
         "sources": {"masks": "truth", "action_units": "truth", "features": "built in"},
         "stages": {},

@@ -155,6 +155,17 @@ def test_two_faces_are_counted_and_one_is_followed(models):
     assert np.abs(faces.boxes[:, :2] - centre).max() < 0.2 * SIZE
 
 
+def test_a_small_face_is_found_at_the_full_width(models):
+    film = actor.film(num_frames=3, size=192)
+    wide = np.full((3, 512, 512, 3), 120, np.uint8)
+    wide[:, 100:292, 60:252] = film.images
+    assert not len(landmarks.detect(wide[0], models[0]))
+    faces = landmarks.find_faces(wide, models[0])
+    np.testing.assert_array_equal(faces.counts, 1)
+    centre = film.landmarks.mean(axis=1) + np.array([60, 100])
+    assert np.abs(faces.boxes[:, :2] - centre).max() < 20
+
+
 def test_no_face_is_an_error(models):
     blank = np.zeros((5, 64, 64, 3), np.uint8)
     faces = landmarks.find_faces(blank, models[0])

@@ -7,6 +7,7 @@ import pytest
 
 from emojax.data import files, labels, packing
 from emojax.data.errors import DataError
+from emojax.data.label_files import LabelFiles
 from emojax.data.labels import Label
 from emojax.data.rows import Rows
 from tests.data import actor, folders
@@ -31,7 +32,8 @@ def folder(original, tmp_path):
 
 def test_arrays_hold_what_the_files_hold(film, folder):
     place, content = packing.pack(folder, range(COUNT), size=None)
-    assert place == folder / ".packed" / str(SIZE)
+    assert place.parent == folder / ".packed"
+    assert place.name.startswith(f"{SIZE}-")
     assert content["size"] == content["source_size"] == SIZE
     assert content["fallbacks"] == []
     images, picture, torso = (Rows(place / f"{n}.npy") for n in ("images", "labels", "torso"))
@@ -70,8 +72,10 @@ def test_they_are_made_once_and_again_when_a_file_changes(folder):
     assert (place / "images.npy").stat().st_mtime_ns == stamp
     black = np.zeros((SIZE, SIZE, 3), np.uint8)
     files.write_picture(folder / files.FRAMES / "4.jpg", black)
+    stale = place
     place, second = packing.pack(folder, range(COUNT), size=None)
     assert second["key"] != first["key"]
+    assert not stale.exists()
     assert Rows(place / "images.npy")[4].max() == 0
 
 
@@ -122,6 +126,10 @@ def test_missing_parts_are_stood_in_for_by_name(film, folder):
         (lambda f: (f / "ori_imgs/5.jpg").rename(f / "ori_imgs/05.jpg"), r"05\.jpg|frame 5"),
         (lambda f: (f / "parsing/5.png").unlink(), r"5\.png"),
         (lambda f: shutil.rmtree(f / "parsing"), "stages masks"),
+        (
+            lambda f: files.write_picture(f / "torso_imgs/5.png", np.zeros((64, 60, 4), np.uint8)),
+            r"5\.png as large as the frame, 64 x 64; got 60 x 64",
+        ),
         (lambda f: (f / "teeth_mask/5.npy").write_bytes(b"x"), r"5\.npy"),
         (
             lambda f: files.write_picture(f / "parsing/5.png", np.zeros((8, 8, 3), np.uint8)),
@@ -159,3 +167,57 @@ def test_a_record_of_another_kind_is_made_again(folder):
     (place / "packed.json").write_text("{")
     assert packing.pack(folder, range(COUNT), size=None)[1] == content
     assert json.loads((place / "packed.json").read_text()) == content
+
+
+def test_of_two_packers_at_once_the_slower_takes_what_is_made(folder, monkeypatch):
+    fill = packing._fill
+
+    def slow(*arguments):
+        monkeypatch.undo()
+        packing.pack(folder, range(COUNT), size=None)  # the other one
+        return fill(*arguments)
+
+    monkeypatch.setattr(packing, "_fill", slow)
+    place, content = packing.pack(folder, range(COUNT), size=None)
+    assert json.loads((place / "packed.json").read_text()) == content
+    assert [path.name for path in (folder / ".packed").iterdir()] == [place.name]
+
+
+def test_a_cache_serves_several_folders_and_keeps_what_is_not_ours(folder, tmp_path):
+    other = folders.write_folder(actor.film(num_frames=COUNT, size=SIZE, seed=6), tmp_path / "b")
+    cache = tmp_path / "cache"
+    mine = cache / f"{SIZE}-mine"
+    mine.mkdir(parents=True)
+    first, _ = packing.pack(folder, range(COUNT), size=None, cache=cache)
+    second, _ = packing.pack(other, range(COUNT), size=None, cache=cache)
+    assert first != second
+    stamp = (first / "images.npy").stat().st_mtime_ns
+    assert packing.pack(folder, range(COUNT), size=None, cache=cache)[0] == first
+    assert (first / "images.npy").stat().st_mtime_ns == stamp
+    files.write_picture(folder / files.FRAMES / "4.jpg", np.zeros((SIZE, SIZE, 3), np.uint8))
+    third, _ = packing.pack(folder, range(COUNT), size=None, cache=cache)
+    assert {path.name for path in cache.iterdir()} == {mine.name, second.name, third.name}
+
+
+def test_leftovers_of_a_kill_neither_count_nor_stay(folder):
+    before = packing.fingerprint(folder, range(COUNT))
+    (folder / files.TORSO / ".3.png.0123.partial").touch()
+    assert packing.fingerprint(folder, range(COUNT)) == before
+    left = files.partial(folder / ".packed" / "64-0123")
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    packing.pack(folder, range(COUNT), size=None)
+    assert not left.exists()
+
+
+def test_the_fallback_background_reads_labels_one_at_a_time(folder, monkeypatch):
+    (folder / files.BACKGROUND).unlink()
+    seen = []
+
+    def estimate(frames, labels):
+        seen.append(labels)
+        return frames[0], None
+
+    monkeypatch.setattr(packing.backgrounds, "estimate", estimate)
+    packing.pack(folder, range(COUNT), size=None)
+    assert isinstance(seen[0], LabelFiles)

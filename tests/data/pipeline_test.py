@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 
@@ -11,14 +12,17 @@ from emojax.data import (
     action_units,
     audio,
     clip,
+    doctor,
     face68,
     files,
     labels,
+    outputs,
     pipeline,
+    record,
 )
 from emojax.data.errors import DataError
+from emojax.data.job import Settings
 from emojax.data.labels import Label
-from emojax.data.pipeline import Settings
 from tests.data import actor, folders
 
 COUNT, SIZE = 225, 256
@@ -51,18 +55,6 @@ def made(video, tmp_path_factory):
     return folder, manifest, seen
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A folder made elsewhere: no manifest."""
-    few = actor.film(num_frames=30, size=64, seed=3)
-    return few, folders.write_folder(few, tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture
-def folder(small, tmp_path):
-    return shutil.copytree(small[1], tmp_path / "copy")
-
-
 def _digests(folder):
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -81,6 +73,7 @@ def test_every_stage_is_done_and_accounted_for(made):
         assert record["peak_memory_mb"] > 0
     assert {"decode", "landmarks", "tracking", "masks", "torso"} <= set(seen)
     assert {"landmarks", "masks", "teeth", "action_units", "features"} == set(manifest["sources"])
+    assert {"stages", "background"} <= set(seen)
     assert manifest["video"]["crop"] == {"left": 0, "top": 0, "side": SIZE}
 
 
@@ -88,6 +81,8 @@ def test_the_folder_loads_as_a_clip(film, made):
     loaded = clip.load(made[0], force=True)
     assert len(loaded) == COUNT
     assert loaded.fallbacks == ()
+    assert loaded.action_units.source == action_units.LANDMARKS
+    assert loaded.audio.source.startswith("mel: built in")
     error = np.abs(loaded.images[:].astype(int) - film.images)
     assert error.mean() < 6  # two lossy codecs and sensor noise
     assert np.corrcoef(loaded.action_units.column(25), film.opening_mm)[0, 1] > 0.9
@@ -184,6 +179,176 @@ def test_a_stage_that_is_made_again_outdates_what_follows(folder):
     assert pipeline.run(folder, Settings(), stages=["torso"])["stages"]["torso"]["done"]
 
 
+def _kill_at(monkeypatch, kind):
+    """Kills whoever begins to write a file whose place has `kind` in it."""
+    write = files.write_bytes
+
+    def killed(path, data):
+        if kind in path.as_posix():
+            raise KeyboardInterrupt
+        write(path, data)
+
+    monkeypatch.setattr(files, "write_bytes", killed)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("kind", [files.BACKGROUND, files.TORSO, "aud_mel"])
+def test_a_killed_overwrite_of_several_stages_goes_on(folder, kind, overwrite, monkeypatch):
+    stages = ["background", "torso", "features"]
+    whole = shutil.copytree(folder, folder.with_name("whole"))
+    pipeline.run(whole, Settings(), stages=stages, overwrite=True)
+    _kill_at(monkeypatch, kind)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(folder, Settings(), stages=stages, overwrite=True)
+    monkeypatch.undo()
+    done = [name for name, stage in _stages(folder).items() if stage["done"]]
+    before = {path: path.stat().st_mtime_ns for name in done for path in _made(folder, name)}
+    assert len(done) == [files.BACKGROUND, files.TORSO, "aud_mel"].index(kind)
+    manifest = pipeline.run(folder, Settings(), stages=stages, overwrite=overwrite)
+    assert all(manifest["stages"][name]["done"] for name in stages)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert _digests(folder) == _digests(whole)
+    # What is asked for after it is done is done anew.
+    stamp = (folder / files.BACKGROUND).stat().st_mtime_ns
+    pipeline.run(folder, Settings(), stages=stages, overwrite=True)
+    assert (folder / files.BACKGROUND).stat().st_mtime_ns > stamp
+
+
+def _stages(folder):
+    return json.loads((folder / files.MANIFEST).read_text())["stages"]
+
+
+def _made(folder, name):
+    return outputs.expected(folder, name, Settings(), 30)
+
+
+def test_a_file_that_the_user_put_in_the_place_of_ours_is_kept(small, folder):
+    np.savez(folder / files.TRACKING, **dataclasses.asdict(folders.track(small[0])))
+    folders.as_made(folder, "tracking", "action_units", settings=Settings())
+    (folder / files.ACTION_UNITS).write_text("OpenFace's own")
+    settings = Settings(focal=200.0)
+    pipeline.run(folder, settings, stages=["tracking"], overwrite=True)
+    with pytest.raises(DataError, match=r"stage action_units makes; got 1 files.*au\.csv"):
+        pipeline.run(folder, settings, stages=["tracking", "action_units"])
+    assert (folder / files.ACTION_UNITS).read_text() == "OpenFace's own"
+    pipeline.run(folder, settings, stages=["action_units"], overwrite=True)
+    assert (folder / files.ACTION_UNITS).read_text().startswith("frame")
+
+
+ADVICE = [  # what the doctor misses, and the stage that it names
+    (files.TORSO, "torso"),
+    (f"{files.TORSO}/3.png", "torso"),
+    (files.BACKGROUND, "background"),
+    (files.PARSING, "masks"),
+    (f"{files.TEETH}/3.npy", "masks"),
+    ("aud_mel.npy", "features"),
+    (files.ACTION_UNITS, "action_units"),
+    (files.TRANSFORMS[1], "tracking"),
+]
+
+
+@pytest.mark.parametrize(("part", "stage"), ADVICE)
+def test_a_stage_whose_files_are_gone_is_done_again(small, folder, tmp_path, part, stage):
+    np.savez(folder / files.TRACKING, **dataclasses.asdict(folders.track(small[0])))
+    parsing = shutil.copytree(folder / files.PARSING, tmp_path / "parsing")
+    settings = Settings(parsing=parsing)
+    names = ("tracking", "masks", "background", "torso", "action_units", "features")
+    folders.as_made(folder, *names, settings=settings)
+    path = folder / part
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    manifest = pipeline.run(folder, settings, stages=[stage])
+    assert path.exists()
+    assert manifest["stages"][stage]["done"]
+    assert len(list((folder / files.TORSO).glob("*.png"))) == 30
+
+
+def test_no_stage_reads_what_is_outdated(folder):
+    folders.as_made(folder, "background", settings=Settings())
+    manifest = record.read(folder)
+    manifest["stages"]["landmarks"] = {"done": False}
+    record.write(folder, manifest)
+    before = _digests(folder)
+    with pytest.raises(DataError, match="stage landmarks, which tracking reads"):
+        pipeline.run(folder, Settings(), stages=["tracking"], overwrite=True)
+    assert _digests(folder) == before
+
+
+def test_a_verdict_goes_when_what_it_judged_changes(folder):
+    for name in (doctor.JSON, doctor.TEXT, doctor.SHEET):
+        (folder / name).write_text("good")
+    folders.as_made(folder, "background", "doctor", settings=Settings())
+    manifest = pipeline.run(folder, Settings(), stages=["torso"], overwrite=True)
+    assert not manifest["stages"]["doctor"]["done"]
+    assert not list(folder.glob("doctor.*"))
+    pipeline.run(folder, Settings(), stages=["doctor"])
+    stamp = (folder / doctor.JSON).stat().st_mtime_ns
+    (folder / doctor.TEXT).unlink()
+    (folder / doctor.JSON).touch()  # experiments/doctor.py writes reports too: never the user's
+    pipeline.run(folder, Settings(), stages=["doctor"])
+    assert (folder / doctor.JSON).stat().st_mtime_ns > stamp
+
+
+def test_switching_features_back_takes_the_others_away(folder, tmp_path):
+    np.save(tmp_path / "ds.npy", np.zeros((30, 16, 29), np.float32))
+    given = Settings(audio_features=tmp_path / "ds.npy")
+    pipeline.run(folder, given, stages=["features"], overwrite=True)
+    assert clip.load(folder).audio.name == "deepspeech"
+    pipeline.run(folder, Settings(), stages=["features"], overwrite=True)
+    assert clip.load(folder).audio.name == "mel"
+    pipeline.run(folder, given, stages=["features"], overwrite=True)
+    os.utime(folder / "aud_ds.npy", (2e9, 2e9))  # as if the user had put it there later
+    pipeline.run(folder, Settings(), stages=["features"], overwrite=True)
+    assert clip.load(folder).audio.name == "deepspeech"
+
+
+def test_leftovers_of_a_kill_are_removed(folder):
+    left = [folder / ".bc.jpg.0123.partial", folder / files.TORSO / ".3.png.0123.partial"]
+    for path in left:
+        path.write_bytes(b"half")
+    pipeline.run(folder, Settings(), stages=["background"], overwrite=True)
+    assert not any(path.exists() for path in left)
+
+
+def test_frames_of_a_longer_run_go_only_after_success(folder, monkeypatch):
+    extra = folder / files.TORSO / "30.png"
+    shutil.copy(folder / files.TORSO / "3.png", extra)
+    _kill_at(monkeypatch, f"{files.TORSO}/9.png")
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(folder, Settings(), stages=["torso"], overwrite=True)
+    monkeypatch.undo()
+    assert len(list((folder / files.TORSO).glob("*.png"))) == 31
+    pipeline.run(folder, Settings(), stages=["torso"])
+    assert not extra.exists()
+    assert len(list((folder / files.TORSO).glob("*.png"))) == 30
+
+
+def test_a_stages_seed_is_not_anothers(small, folder):
+    np.savez(folder / files.TRACKING, **dataclasses.asdict(folders.track(small[0])))
+    folders.as_made(folder, "tracking", settings=Settings(seed=0))
+    folders.as_made(folder, "masks", settings=Settings(seed=1))
+    pipeline.run(folder, Settings(seed=0), stages=["tracking"])
+    with pytest.raises(DataError, match="--seed"):
+        pipeline.run(folder, Settings(seed=0), stages=["masks"])
+
+
+def test_memory_is_told_in_megabytes_everywhere(monkeypatch):
+    class Usage:
+        ru_maxrss = 512 * 1024
+
+    class Resource:
+        RUSAGE_SELF = 0
+        getrusage = staticmethod(lambda who: Usage)
+
+    monkeypatch.setattr(pipeline, "resource", Resource)
+    monkeypatch.setattr(pipeline.sys, "platform", "linux")
+    assert pipeline._peak_memory() == 512
+    Usage.ru_maxrss *= 1024
+    monkeypatch.setattr(pipeline.sys, "platform", "darwin")
+    assert pipeline._peak_memory() == 512
+    monkeypatch.setattr(pipeline, "resource", None)
+    assert pipeline._peak_memory() is None
+
+
 def _short(**options):
     return actor.film(num_frames=options.pop("num_frames", 210), size=64, **options)
 
@@ -220,6 +385,11 @@ def test_files_that_do_not_fit_the_video_are_refused_before_any_work(video, tmp_
     (tmp_path / "parsing").mkdir()
     with pytest.raises(DataError, match="0 such files"):
         pipeline.run(tmp_path / "out", Settings(video=video, parsing=tmp_path / "parsing"))
+    for number in range(COUNT):
+        path = tmp_path / "parsing" / f"{number}.png"
+        files.write_picture(path, np.zeros((SIZE, SIZE, 3), np.uint8))
+    with pytest.raises(DataError, match=f"--parsing as large as the frames, 512.*is {SIZE}"):
+        pipeline.run(tmp_path / "out", Settings(video=video, parsing=tmp_path / "parsing"))
     assert not (tmp_path / "out").exists()
 
 
@@ -248,7 +418,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_later(folder, monkeypatch):
         pipeline.run(folder, Settings(), stages=["torso"], overwrite=True)
     monkeypatch.undo()
     manifest = json.loads((folder / files.MANIFEST).read_text())
-    assert manifest["stages"]["torso"] == {"done": False}
+    assert not manifest["stages"]["torso"]["done"]
     assert pipeline.run(folder, Settings(), stages=["torso"])["stages"]["torso"]["done"]
 
 
@@ -261,6 +431,8 @@ def test_a_place_that_cannot_be_written_to_is_named(video, tmp_path):
 def test_unknown_stages_and_other_records_are_refused(tmp_path):
     with pytest.raises(DataError, match="stages among decode"):
         pipeline.run(tmp_path, Settings(), stages=["maskes"])
+    with pytest.raises(DataError, match="got none"):
+        pipeline.run(tmp_path, Settings(), stages=[])
     (tmp_path / files.MANIFEST).write_text('{"format": 99}')
     with pytest.raises(DataError, match="format 99"):
         pipeline.run(tmp_path, Settings(), stages=["features"])

@@ -70,3 +70,14 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert [p.name for p in tmp_path.iterdir()] == ["packed"]
+
+
+def test_rows_that_differ_or_are_too_few_or_many_are_refused(tmp_path):
+    path = tmp_path / "a.npy"
+    with pytest.raises(ValueError, match="row 1 is uint8"):
+        rows.write(path, [np.zeros((4, 4), np.uint8), np.zeros((4, 3), np.uint8)], 2)
+    with pytest.raises(ValueError, match="row 1 is float32"):
+        rows.write(path, [np.zeros(4, np.uint8), np.zeros(4, np.float32)], 2)
+    for length in (6, 8):
+        with pytest.raises(ValueError, match=f"7 rows for {length}"):
+            rows.write(path, iter(_array()), length)

@@ -11,26 +11,14 @@ from emojax.data import (
     audio_features,
     clip,
     files,
+    labels,
     pipeline,
-    stages,
 )
 from emojax.data.errors import DataError
-from emojax.data.stages import Settings
-from tests.data import actor, folders
+from emojax.data.job import Settings
+from tests.data import actor
 
 SIZE = 256  # at which dlib finds the drawn face
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A folder made elsewhere: no manifest."""
-    few = actor.film(num_frames=30, size=64, seed=3)
-    return few, folders.write_folder(few, tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture
-def folder(small, tmp_path):
-    return shutil.copytree(small[1], tmp_path / "copy")
 
 
 def test_a_stage_without_its_input_says_which(folder):
@@ -77,7 +65,7 @@ def test_given_masks_are_used(small, folder, tmp_path):
     assert manifest["sources"]["masks"] == "parsing given: parsing"
     np.testing.assert_array_equal(clip.load(folder).labels[:], small[0].labels)
     np.save(teeth / "4.npy", np.zeros((8, 8), bool))
-    with pytest.raises(DataError, match=r"as large as the frames.*4\.npy"):
+    with pytest.raises(DataError, match=r"--teeth_mask as large as the frames.*4\.npy.*is 8 x 8"):
         pipeline.run(folder, Settings(teeth_mask=teeth), stages=["masks"], overwrite=True)
     (parsing / "9.png").unlink()
     with pytest.raises(DataError, match=r"--parsing with 0\.png to 29\.png.*29 such files"):
@@ -106,15 +94,31 @@ def test_no_face_several_faces_and_a_lost_face(tmp_path):
         pipeline.run(folder, settings, stages=["landmarks"])
 
 
-def test_external_files_are_numbered_like_the_frames(folder):
-    there = stages.external(folder / files.PARSING, ".png", 30, "--parsing")
-    assert list(there) == list(range(30))
-    with pytest.raises(DataError, match="30 such files from 0 to 29"):
-        stages.external(folder / files.PARSING, ".png", 31, "--parsing")
+def test_background_is_drawn_from_frames_with_a_face(small, folder):
+    """Masks of frames without a face are of no worth: the person would be taken for the wall."""
+    found = np.ones(30, bool)
+    found[10:] = False
+    cuts = np.zeros(0, np.int64)
+    np.savez(folder / files.LANDMARKS, points=small[0].landmarks, found=found, cuts=cuts)
+    white = np.full((64, 64, 3), 255, np.uint8)  # the code of the background
+    for number in range(10, 30):
+        files.write_picture(folder / files.PARSING / f"{number}.png", white)
+        (folder / files.TEETH / f"{number}.npy").unlink()
+        np.save(folder / files.TEETH / f"{number}.npy", np.zeros((64, 64), bool))
+    pipeline.run(folder, Settings(), stages=["background"], overwrite=True)
+    picture = files.read_picture(folder / files.BACKGROUND)
+    frame = files.read_picture(folder / files.FRAMES / "0.jpg").astype(int)
+    face = small[0].labels[0] == labels.Label.FACE
+    assert np.abs(frame - picture)[face].mean() > 20
 
 
-def test_landmarks_of_another_tool_serve(small, folder):
-    job = stages.Job(folder, Settings(), {}, lambda iterable, name: iterable)
-    found = job.landmarks()
-    np.testing.assert_allclose(found.points, small[0].landmarks, atol=1e-4)
-    assert found.found.all()
+def test_every_stage_shows_its_progress(folder):
+    seen = []
+
+    def progress(iterable, name):
+        seen.append(name)
+        return iterable
+
+    names = ["background", "torso", "features"]
+    pipeline.run(folder, Settings(), stages=names, overwrite=True, progress=progress)
+    assert seen == ["stages", "background", "torso"]

@@ -140,6 +140,16 @@ def test_both_tracks_end_together(tmp_path):
     assert len(_times(path)) == 50
 
 
+def test_what_is_left_out_of_either_track_is_told(tmp_path):
+    for seconds, left_out in ((2, (1.0, 0.0)), (5, (0.0, 2.0))):
+        path = make.write(
+            tmp_path / "a.mkv", times=make.regular(25, 3), sound=make.clicks([], seconds)
+        )
+        np.testing.assert_allclose(video.left_out(video.probe(path)), left_out, atol=HALF_FRAME)
+    path = make.write(tmp_path / "b.mkv", times=make.regular(25, 3))
+    np.testing.assert_allclose(video.left_out(video.probe(path)), 0, atol=HALF_FRAME)
+
+
 def test_without_sound_the_pictures_are_all_there_is(tmp_path):
     path = make.write(tmp_path / "a.mp4", times=make.regular(25, 1, start=0.08))
     np.testing.assert_allclose(_times(path), make.regular(25, 1, start=0.08), atol=MILLISECOND)

@@ -1,36 +1,21 @@
 """The whole chain at once: a picture is fitted from a random start, by either implementation."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from emojax import gaussians, native
+from tests.experiments import command
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV needs libGL here", exc_type=ImportError)
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-
-
-def _run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "experiments" / "fit_picture.py"), *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("implementation", ["native", "xla"])
 def test_thirty_decibels_from_a_random_start(implementation, tmp_path):
     if implementation == "native" and not native.available():
         pytest.skip("needs CPU kernels")
-    done = _run(f"--out={tmp_path}", f"--implementation={implementation}")
+    done = command.run("fit_picture", f"--out={tmp_path}", f"--implementation={implementation}")
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["psnr"] >= 30
@@ -43,7 +28,9 @@ def test_thirty_decibels_from_a_random_start(implementation, tmp_path):
 
 def test_nothing_is_overwritten_unasked(tmp_path):
     (tmp_path / "report.json").write_text("mine")
-    done = _run(f"--out={tmp_path}", "--steps=1", "--num_gaussians=4", "--size=16")
+    done = command.run(
+        "fit_picture", f"--out={tmp_path}", "--steps=1", "--num_gaussians=4", "--size=16"
+    )
     assert done.returncode != 0
     assert "already holds report.json" in done.stderr
     assert (tmp_path / "report.json").read_text() == "mine"
@@ -51,7 +38,9 @@ def test_nothing_is_overwritten_unasked(tmp_path):
 
 def test_bad_picture_is_named(tmp_path):
     (tmp_path / "a.png").write_bytes(b"not a picture")
-    done = _run(f"--out={tmp_path / 'out'}", f"--picture={tmp_path / 'a.png'}")
+    done = command.run(
+        "fit_picture", f"--out={tmp_path / 'out'}", f"--picture={tmp_path / 'a.png'}"
+    )
     assert done.returncode != 0
     assert "is not a picture that OpenCV can read" in done.stderr
     assert "Traceback" not in done.stderr
@@ -61,7 +50,7 @@ def test_bad_picture_is_named(tmp_path):
 def test_a_picture_of_ones_own(tmp_path):
     picture = np.full((40, 60, 3), (30, 120, 200), np.uint8)
     cv2.imwrite(str(tmp_path / "a.png"), picture)
-    done = _run(
+    done = command.run("fit_picture",
         f"--out={tmp_path / 'out'}", f"--picture={tmp_path / 'a.png'}", "--size=16", "--steps=60",
         "--num_gaussians=80",
     )  # fmt: skip

@@ -1,29 +1,17 @@
 """The benchmark's own arithmetic, and its main on a tiny grid."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from emojax import native
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+from tests.experiments import command
 
 
 def test_main_writes_tables_and_numbers(tmp_path):
     if not native.available():
         pytest.skip("needs CPU kernels")
-    command = [sys.executable, str(ROOT / "experiments" / "time_kernels.py")]
-    done = subprocess.run(
-        [*command, f"--out={tmp_path / 'run'}", "--grid=tiny", "--rounds=1"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+    done = command.run("time_kernels", f"--out={tmp_path / 'run'}", "--grid=tiny", "--rounds=1")
     assert done.returncode == 0, done.stderr
     assert "yardstick skipped: no --probe" in done.stdout
     report = json.loads((tmp_path / "run.json").read_text())

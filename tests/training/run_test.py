@@ -86,6 +86,12 @@ def test_nothing_is_overwritten_unasked(whole, tmp_path):
         run.prepare(tmp_path, RECIPE, FACTS, resume=True)
 
 
+def test_a_run_that_was_killed_at_its_first_file_begins_anew(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    assert run.prepare(tmp_path, RECIPE, FACTS, resume=True) is None
+    assert checkpoints.read_recipe(tmp_path)[0] == RECIPE
+
+
 def test_divergence_leaves_batch_and_state(clip, tmp_path):
     stage = small.mouth_stage()
     rates = dataclasses.replace(stage.rates, opacities=float("inf"))

@@ -12,12 +12,13 @@ from emojax.data import audio, audio_features, files
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
 from emojax.data.checkup.curves import FPS
-from emojax.data.checkup.report import GOOD, NOT_USABLE, USABLE, Finding, stated
+from emojax.data.checkup.report import GOOD, NOT_USABLE, USABLE, Finding, remake, stated
 from emojax.data.checkup.thresholds import Thresholds
 
-_MAKE = "experiments/preprocess.py --out DIR --stages"
 _OTHER_RATES = (23.976, 24, 29.97, 30, 50, 60)  # fps, that the pictures may really have
 _RATIO = 3e-3  # tolerance of lengths that tell a rate
+_MEL = audio_features.KINDS["mel"].file
+_FIELD = {"aud_ds.npy", "aud_eo.npy", "aud_hu.npy"}  # that TalkingGaussian's loader opens
 
 
 def check(contents: Contents, thresholds: Thresholds) -> list[Finding]:
@@ -33,7 +34,7 @@ def check(contents: Contents, thresholds: Thresholds) -> list[Finding]:
         _features(contents),
         _units(contents),
         _valence_arousal(contents),
-        _source(contents, thresholds),
+        *_source(contents, thresholds),
     ]
 
 
@@ -77,16 +78,19 @@ def _features(contents: Contents) -> Finding:
     name, title = "features", "sound features"
     faulty = [k.file for k in audio_features.KINDS.values() if k.file in contents.faults]
     if faulty:
-        text = contents.faults[faulty[0]]
-        return stated(
-            name, title, text, NOT_USABLE, advice=f"Delete or replace {', '.join(faulty)}."
-        )
+        text, advice = contents.faults[faulty[0]], f"Delete or replace {', '.join(faulty)}."
+        if faulty == [_MEL] and contents.sound is not None:
+            advice = f"Make them again: {remake('features')}."
+        return stated(name, title, text, NOT_USABLE, advice=advice)
     if contents.features:
         shapes = [f"{k} {'x'.join(map(str, v.values.shape))}" for k, v in contents.features.items()]
-        return stated(name, title, ", ".join(shapes), GOOD)
+        text = ", ".join(shapes)
+        if not _FIELD & {audio_features.KINDS[k].file for k in contents.features}:
+            text += f"; for emojax only: TalkingGaussian opens {', '.join(sorted(_FIELD))}"
+        return stated(name, title, text, GOOD)
     if contents.sound is not None:
         text = "none; log-mel is made from the sound"
-        return stated(name, title, text, USABLE, advice=f"Make them: {_MAKE} features.")
+        return stated(name, title, text, USABLE, advice=f"Make them: {remake('features')}.")
     return stated(name, title, "none", NOT_USABLE, advice="Give sound or features.")
 
 
@@ -94,11 +98,12 @@ def _units(contents: Contents) -> Finding:
     """Whether there are action units that fit."""
     name, title = "action_units", "action units"
     if "action_units" in contents.faults:
-        advice = "Delete au.csv to use built-in estimates, or make it from these pictures."
+        advice = "Run OpenFace on these pictures, or make built-in estimates: "
+        advice += f"{remake('action_units')}."
         return stated(name, title, contents.faults["action_units"], NOT_USABLE, advice=advice)
     if contents.units is None:
         text = "none; estimated from landmarks"
-        return stated(name, title, text, USABLE, advice=f"Make them: {_MAKE} action_units.")
+        return stated(name, title, text, USABLE, advice=f"Make them: {remake('action_units')}.")
     numbers = ", ".join(map(str, contents.units.numbers))
     return stated(name, title, f"{len(contents.units.values)} rows of {numbers}", GOOD)
 
@@ -122,15 +127,43 @@ def _valence_arousal(contents: Contents) -> Finding:
     return stated(name, title, text, GOOD if fits else NOT_USABLE, advice=advice)
 
 
-def _source(contents: Contents, thresholds: Thresholds) -> Finding:
+def _source(contents: Contents, thresholds: Thresholds) -> list[Finding]:
+    """What the video was: its frame rate, how much of it is used, its sound, how it was enlarged.
+
+    Only `experiments/preprocess.py` records it; what it does not say is unknown.
+    """
+    if "manifest" in contents.faults:
+        text = contents.faults["manifest"]
+        advice = f"Delete {files.MANIFEST}, or make the folder again."
+        return [stated("source_rate", "frame rate of the source", text, USABLE, advice=advice)]
+    video = contents.manifest.get("video")
+    video = video if isinstance(video, dict) else {}
+    sound, cut = video.get("audio"), video.get("crop")
+    return [
+        _source_rate(video, thresholds),
+        _source_lengths(video, thresholds),
+        report.at_least(
+            "source_sound_rate", "sample rate of the source",
+            _figure(sound, "rate"), thresholds.source_sound_rate, unit="Hz",
+            advice="Take a recording with sound of 16 kHz or more: what aud.wav lacks over half of "
+            "the source's rate (s, f) no resampling brings back.",
+        ),
+        _source_size(contents, _figure(cut, "side"), thresholds),
+    ]  # fmt: skip
+
+
+def _figure(content: object, name: str) -> float | None:
+    """A positive number of a record, or None."""
+    value = content.get(name) if isinstance(content, dict) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and value > 0 else None
+
+
+def _source_rate(video: dict, thresholds: Thresholds) -> Finding:
     """Whether the source's frame rate goes into 25 fps."""
     name, title = "source_rate", "frame rate of the source"
-    if "manifest" in contents.faults:
-        advice = f"Delete {files.MANIFEST}, or make the folder again."
-        return stated(name, title, contents.faults["manifest"], USABLE, advice=advice)
-    video = contents.manifest.get("video")
-    fps = video.get("fps", video.get("nominal_fps")) if isinstance(video, dict) else None
-    if not isinstance(fps, int | float) or not fps > 0:
+    fps = _figure(video, "fps") or _figure(video, "nominal_fps")
+    if fps is None:
         return report.unknown(name, title, "Recorded by experiments/preprocess.py only.")
     off = abs(fps / FPS - max(1, round(fps / FPS)))
     is_variable = bool(video.get("is_variable", False))
@@ -143,3 +176,31 @@ def _source(contents: Contents, thresholds: Thresholds) -> Finding:
         good="25 or 50 fps, constant",
         advice="" if good else "Record at 25 or 50 fps: resampled motion is uneven.",
     )
+
+
+def _source_lengths(video: dict, thresholds: Thresholds) -> Finding:
+    """Whether pictures or sound of the source were left out, for the other was not there."""
+    parts = video.get("left_out")
+    is_known = isinstance(parts, list | tuple) and len(parts) == 2
+    is_known = is_known and all(isinstance(part, int | float) for part in parts)
+    advice = ""
+    if is_known:
+        which, other = ("pictures", "sound") if parts[0] >= parts[1] else ("sound", "pictures")
+        advice = f"Export the video again with both tracks whole: {which} without {other} are left "
+        advice += "out; look at the end, where one of them stops."
+    return report.at_most(
+        "source_lengths", "of the source not used", max(parts) if is_known else None,
+        thresholds.source_lengths, unit="s", advice=advice,
+    )  # fmt: skip
+
+
+def _source_size(contents: Contents, side: float | None, thresholds: Thresholds) -> Finding:
+    """Whether the pictures were enlarged from few pixels."""
+    name, title = "source_size", "side in the source / of the pictures"
+    if side is None or contents.size is None:
+        return report.unknown(name, title, "Recorded by experiments/preprocess.py only.")
+    return report.at_least(
+        name, title, side / contents.size[0], thresholds.source_size,
+        advice=f"The pictures show {side:g} pixels of the source enlarged: record closer or at a "
+        f"higher resolution, or use --size {side:g}.",
+    )  # fmt: skip

@@ -13,11 +13,12 @@ from emojax.data import (
     action_units,
     audio,
     face68,
+    files,
     landmarks,
 )
 from emojax.data.checkup.contents import Contents
 
-FPS = 25
+FPS = files.FPS
 SILENCE = -100.0  # dB of full scale, given to digital silence
 _SAMPLES = audio.RATE // FPS
 
@@ -60,7 +61,7 @@ def curves(contents: Contents) -> Curves:
     drop = np.full(count, np.nan)
     known = np.isfinite(lids)
     if known.any():
-        drop[known] = action_units.eye_drop(filled(lids))[known]
+        drop[known] = action_units.eye_drop(lids, found=known, cuts=contents.cuts)[known]
     rotation = contents.world_to_camera[:, :3, :3].astype(np.float64)
     return Curves(
         opening=opening,

@@ -8,7 +8,7 @@ from emojax.data import action_units, face68
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
 from emojax.data.checkup.curves import FPS, Curves, filled, longest_run, second_difference, usual
-from emojax.data.checkup.report import GOOD, USABLE, Finding, stated
+from emojax.data.checkup.report import GOOD, USABLE, Finding, remake, stated
 from emojax.data.checkup.thresholds import Thresholds
 
 _MARGIN = 0.05  # of the width, by which a landmark may lie outside the picture
@@ -97,6 +97,7 @@ def _landmarks(contents: Contents, curves: Curves, thresholds: Thresholds) -> li
     odd = np.flatnonzero(odd & known)
     rigid = points[:, list(face68.RIGID)]
     jitter = usual(second_difference(rigid, curves.shots)) / contents.unit
+    redo = remake("landmarks", "tracking")
     return [
         report.at_least(
             "eye_distance", "outer eye corners apart", usual_eyes, thresholds.eye_distance,
@@ -105,14 +106,13 @@ def _landmarks(contents: Contents, curves: Curves, thresholds: Thresholds) -> li
         report.at_most(
             "odd_faces", "landmarks that are no upright face", len(odd) / known.sum(),
             thresholds.odd_faces, unit="%",
-            advice="Make the landmarks again from these pictures: they are out of place, scaled "
-            "or turned.",
+            advice=f"Make the landmarks again: {redo}; they are out of place, scaled or turned.",
             frames=tuple(int(t) for t in odd[:2]),
         ),
         report.at_most(
             "landmark_jitter", "landmark jitter, at 512", jitter,
             thresholds.landmark_jitter_at_512, unit="px",
-            advice="Make the landmarks again: experiments/preprocess.py --stages landmarks.",
+            advice=f"Make the landmarks again: {redo}.",
         ),
     ]  # fmt: skip
 
@@ -132,7 +132,7 @@ def _poses(contents: Contents, curves: Curves, thresholds: Thresholds) -> list[F
     if error is not None:
         frames = np.flatnonzero(np.isfinite(error[:, 0]))
         worst = (int(frames[np.argmax(np.median(error[frames], axis=1))]),)
-    retrack = "Track the head again: experiments/preprocess.py --stages tracking --overwrite"
+    retrack = f"Track the head again: {remake('tracking')}"
     ranges = ", ".join(
         f"{name} {np.nanpercentile(curve, 1):+.0f} to {np.nanpercentile(curve, 99):+.0f}"
         for name, curve in (("pitch", curves.pitch), ("yaw", curves.yaw), ("roll", curves.roll))

@@ -15,11 +15,12 @@ from emojax.data import files
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
 from emojax.data.checkup.curves import FPS
-from emojax.data.checkup.report import GOOD, NOT_USABLE, USABLE, Finding, stated
+from emojax.data.checkup.report import GOOD, NOT_USABLE, USABLE, Finding, remake, stated
 from emojax.data.checkup.thresholds import Thresholds
 
+# Poses follow landmarks.
+_LANDMARKS = remake("landmarks", "tracking")
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-_MAKE = "experiments/preprocess.py --out DIR --stages"
 
 
 def check(contents: Contents, thresholds: Thresholds) -> list[Finding]:
@@ -131,7 +132,7 @@ def _landmarks(contents: Contents) -> list[Finding]:
     value = fault or f"{there.sum()} of {len(contents)} frames"
     if len(lacking) and not fault:
         value += f"; none for {len(lacking)} frames that have a pose, {lacking[0]} the first"
-    advice = "" if level == GOOD else f"Make them again: {_MAKE} landmarks --overwrite."
+    advice = "" if level == GOOD else f"Make them again: {_LANDMARKS}."
     out = [stated("landmark_files", "landmark files", value, level, advice=advice)]
     if files.LANDMARKS in contents.faults:
         out.append(
@@ -140,7 +141,7 @@ def _landmarks(contents: Contents) -> list[Finding]:
                 files.LANDMARKS,
                 contents.faults[files.LANDMARKS],
                 USABLE,
-                advice=f"Delete {files.LANDMARKS} or make the landmarks again.",
+                advice=f"Make the landmarks again: {_LANDMARKS}; or delete {files.LANDMARKS}.",
             )
         )
     return out
@@ -157,7 +158,7 @@ def _poses(contents: Contents, thresholds: Thresholds) -> list[Finding]:
                 fault or "none",
                 NOT_USABLE,
                 good=" and ".join(files.TRANSFORMS),
-                advice=f"Track the head again: {_MAKE} tracking --overwrite.",
+                advice=f"Track the head again: {remake('tracking')}.",
             )
         ]
     out = [
@@ -181,7 +182,7 @@ def _poses(contents: Contents, thresholds: Thresholds) -> list[Finding]:
                 thresholds.principal,
                 unit="%",
                 advice="Scale cx, cy and focal_len in transforms_*.json as the pictures were "
-                "scaled, or track again.",
+                "scaled, or track again: " + remake("tracking") + ".",
             )
         )
     return out
@@ -195,11 +196,12 @@ def _masks(contents: Contents) -> list[Finding]:
         ("teeth", files.TEETH, ".npy", "teeth masks", False),
         ("torso", files.TORSO, ".png", "torso pictures", False),
     ):
+        make = remake("torso" if kind == files.TORSO else "masks")
         there = sorted((contents.folder / kind).glob(f"[0-9]*{suffix}"))
         if not there:
             level = NOT_USABLE if needed else USABLE
             text = "none" if needed else "none; a fallback is used"
-            advice = f"Make them: {_MAKE} {'torso' if name == 'torso' else 'masks'}."
+            advice = f"Make them: {make}."
             out.append(stated(name, what, text, level, advice=advice))
             continue
         wanted = contents.tracked if contents.tracked.any() else contents.readable
@@ -210,7 +212,7 @@ def _masks(contents: Contents) -> list[Finding]:
             if is_wanted and (problem := _problem(path, contents.size))
         ]
         value = f"{len(there)}, all well" if not bad else f"{len(bad)} bad: {bad[0]} the first"
-        advice = f"Make {kind} again from {contents.kind}." if bad else ""
+        advice = f"Make {kind} again from {contents.kind}: {make}." if bad else ""
         out.append(stated(name, what, value, NOT_USABLE if bad else GOOD, advice=advice))
     return out
 
@@ -248,20 +250,19 @@ def _problem(path: pathlib.Path, size: tuple[int, int] | None) -> str:
 def _background(contents: Contents) -> Finding:
     """Whether there is a background picture of the right size."""
     path, title = contents.folder / files.BACKGROUND, "background picture"
+    make = remake("background")
     if not path.exists():
-        advice = f"Make it: {_MAKE} background."
+        advice = f"Make it: {make}."
         return stated("background", title, "none; a fallback is used", USABLE, advice=advice)
     try:
         shape = files.read_picture(path).shape[:2]
     except ValueError as error:
-        return stated(
-            "background", title, str(error), NOT_USABLE, advice="Delete it and make it again."
-        )
+        return stated("background", title, str(error), NOT_USABLE, advice=f"Make it again: {make}.")
     fits = contents.size is None or tuple(shape) == tuple(contents.size)
     return stated(
         "background",
         title,
         f"{shape[1]} x {shape[0]}",
         GOOD if fits else USABLE,
-        advice="" if fits else "Make it from these pictures: it is scaled otherwise.",
+        advice="" if fits else f"Make it from these pictures: {make}; it is scaled otherwise.",
     )

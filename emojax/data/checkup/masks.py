@@ -8,7 +8,7 @@ from emojax.data import files, labels
 from emojax.data.checkup import report, samples
 from emojax.data.checkup.contents import SMALL, Contents
 from emojax.data.checkup.curves import Curves
-from emojax.data.checkup.report import Finding
+from emojax.data.checkup.report import Finding, remake
 from emojax.data.checkup.samples import Table
 from emojax.data.checkup.thresholds import Thresholds
 from emojax.data.labels import HEAD, PERSON, Label
@@ -96,7 +96,7 @@ def _masks(columns: Table, thresholds: Thresholds) -> list[Finding]:
     """Whether masks, torso and background fit the pictures."""
     mouths = samples.known(columns, "mouth")
     title = "open mouths whose inside is masked"
-    redo = "Make the masks again: experiments/preprocess.py --stages masks --overwrite"
+    redo = f"Make the masks again: {remake('masks')}"
     return [
         report.at_least(
             "face_covered", "face inside the head's mask", samples.median(columns, "covered"),
@@ -111,13 +111,13 @@ def _masks(columns: Table, thresholds: Thresholds) -> list[Finding]:
         report.at_least(
             "torso_covered", "neck and torso in torso_imgs", samples.median(columns, "torso"),
             thresholds.torso_covered, unit="%",
-            advice="Make them again: experiments/preprocess.py --stages torso --overwrite.",
+            advice=f"Make them again: {remake('torso')}.",
             frames=samples.extreme(columns, "torso", -1),
         ),
         report.at_most(
             "background_error", "bc.jpg off the background seen",
             samples.median(columns, "background"), thresholds.background_error, unit="grey levels",
-            advice="Make it again: experiments/preprocess.py --stages background --overwrite; or "
+            advice=f"Make it again: {remake('background')}; or "
             "use a background that does not move.",
             frames=samples.extreme(columns, "background", 1),
         ),
@@ -146,7 +146,6 @@ def _steadiness(contents: Contents, curves: Curves, thresholds: Thresholds) -> F
     worst = max(changes, key=changes.get)
     return report.at_most(
         "mask_changed", title, float(np.mean(list(changes.values()))), thresholds.mask_changed,
-        unit="%", advice="Make the masks again: experiments/preprocess.py --stages masks "
-        "--overwrite.",
+        unit="%", advice=f"Make the masks again: {remake('masks')}.",
         frames=(worst, worst + 1),
     )  # fmt: skip

@@ -156,6 +156,15 @@ def unknown(name: str, title: str, why: str) -> Finding:
     return Finding(name, title, None, "", "", "", UNKNOWN, why)
 
 
+def remake(*stages: str) -> str:
+    """Returns the command that makes some stages' files, again if they are there already.
+
+    Args:
+      *stages: names of them.
+    """
+    return f"experiments/preprocess.py --out DIR --stages {','.join(stages)} --overwrite"
+
+
 def number(value: float) -> str:
     """Returns a value as text with three significant digits, large ones whole."""
     if value == round(value) and abs(value) < 1e6:

@@ -83,6 +83,11 @@ class Thresholds:
       unit_failures: share of rows of `au.csv` marked as failed.
       source_fps: deviation of the source's frame rate from a multiple of 25, as a share. Others are
         resampled: motion becomes uneven.
+      source_lengths: pictures or sound of the source that are not used, since the other ended or
+        began elsewhere, seconds. Recorders stop them apart by less than one.
+      source_sound_rate: samples a second of the source. Resampling to 16 kHz brings nothing back.
+      source_size: side of the square cut from the source over that of the pictures. Enlarging by
+        more than 1.4 shows; 128 pixels made 512 are the least that shows teeth.
     """
 
     seconds: Limits = (60.0, 8.0)
@@ -129,3 +134,6 @@ class Thresholds:
     blink_agreement: Limits = (0.3, None)
     unit_failures: Limits = (0.02, 0.2)
     source_fps: Limits = (0.002, None)
+    source_lengths: Limits = (1.0, None)
+    source_sound_rate: Limits = (16000, 8000)
+    source_size: Limits = (0.7, 0.25)

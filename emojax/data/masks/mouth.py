@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emojax.data import face68
-from emojax.data.labels import Label
+from emojax.data.labels import HEAD, Label, isin
 from emojax.opencv import cv2
 
 _UNITS = 125.0  # per outer eye distance
@@ -102,15 +102,28 @@ def _gap(landmarks):
     return distance / max(float(face68.eye_distance(landmarks)), 1.0) * _UNITS
 
 
-def fit(frames: Sequence[np.ndarray], landmarks: np.ndarray) -> LipColors:
+def spread(found: np.ndarray) -> np.ndarray:
+    """Returns the frames that stand for a clip: at most 100 with a face, evenly spread.
+
+    Args:
+      found: bool [T], frames with a face.
+    """
+    there = np.flatnonzero(found)
+    return there[np.linspace(0, len(there) - 1, min(_NUM_FRAMES, len(there))).astype(int)]
+
+
+def fit(
+    frames: Sequence[np.ndarray], landmarks: np.ndarray, *, found: np.ndarray | None = None
+) -> LipColors:
     """Returns the colours of the lips of a clip: the ring between outer and inner lip.
 
     Args:
       frames: T images; at most 100 of them are read.
       landmarks: [T, 68, 2] pixels.
+      found: bool [T], frames with a face, of which one at least is needed; all by default.
     """
     samples = []
-    for t in np.linspace(0, len(frames) - 1, min(_NUM_FRAMES, len(frames))).astype(int):
+    for t in spread(np.ones(len(frames), bool) if found is None else found):
         lab, points, _ = _cut(frames[int(t)], np.asarray(landmarks[t], np.float64))
         outer = cv2.erode(_filled(points[list(face68.OUTER_LIP)], lab.shape[:2]), _ellipse(_LIP))
         inner = _filled(points[list(face68.INNER_LIP)], lab.shape[:2])
@@ -183,7 +196,7 @@ def overlay(labels: np.ndarray, mouth: np.ndarray, teeth: np.ndarray) -> np.ndar
       uint8 [H, W]; the mouth shows only where the head is.
     """
     out = labels.copy()
-    head = (labels == Label.FACE) | (labels == Label.HAIR)
+    head = isin(labels, HEAD)
     out[mouth & head] = Label.MOUTH
     out[mouth & head & teeth] = Label.TEETH
     return out

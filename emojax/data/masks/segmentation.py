@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -126,13 +126,14 @@ def _train(key, features, targets):
     return params
 
 
-def _teach(rng, frames, landmarks, picks):
+def _teach(rng, frames, landmarks, picks, progress):
     """Features and class numbers of pixels that the teacher is sure of, _POOL per class."""
     pictures = [_shrink(frames[int(t)]) for t in picks]
     points = headframe.rescale(np.asarray(landmarks)[picks], SIDE / frames[0].shape[0])
     skin = teacher.fit_skin(pictures, points)
     palette = teacher.fit_palette(pictures, points)
-    people = [teacher.person(*pair, palette) for pair in zip(pictures, points, strict=True)]
+    pairs = list(zip(pictures, points, strict=True))
+    people = [teacher.person(*pair, palette) for pair in progress(pairs)]
     hair = teacher.fit_hair(pictures, points, people)
     pool = [[] for _ in CLASSES]
     for picture, shape, foreground in zip(pictures, points, people, strict=True):
@@ -154,7 +155,13 @@ def _teach(rng, frames, landmarks, picks):
 
 
 def fit(
-    key: jax.Array, frames: Sequence[np.ndarray], landmarks: np.ndarray, *, every: int = 10
+    key: jax.Array,
+    frames: Sequence[np.ndarray],
+    landmarks: np.ndarray,
+    *,
+    found: np.ndarray | None = None,
+    every: int = 10,
+    progress: Callable = iter,
 ) -> Segmenter:
     """Fits the network of a clip to what the teacher says of some of its frames.
 
@@ -162,15 +169,19 @@ def fit(
       key: consumed.
       frames: T pictures, RGB uint8 [H, H, 3]; only the teacher's are read, one at a time.
       landmarks: [T, 68, 2] pixels.
+      found: bool [T], frames with a face, of which one at least is needed; all by default. The
+        others teach nothing.
       every: the teacher parses each `every`-th frame, and no more than 150 in all.
+      progress: wraps the list of the teacher's frames, for a progress bar.
 
     Returns:
       The fitted network.
     """
     key_pool, key_train = jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key_pool)).tolist())
-    picks = np.arange(0, len(frames), max(every, -(-len(frames) // _MAX_TEACHERS)))
-    features, targets = _teach(rng, frames, landmarks, picks)
+    there = np.flatnonzero(np.ones(len(frames), bool) if found is None else found)
+    picks = there[:: max(every, -(-len(there) // _MAX_TEACHERS))]
+    features, targets = _teach(rng, frames, landmarks, picks, progress)
     mean, std = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-3)
     params = _train(key_train, (features - mean) / std, targets)
     weights, biases = jax.tree.map(np.asarray, params)
@@ -183,6 +194,7 @@ def apply(
     frames: Sequence[np.ndarray],
     landmarks: np.ndarray,
     *,
+    found: np.ndarray | None = None,
     cuts: Sequence[int] = (),
 ) -> Iterator[np.ndarray]:
     """Parses the frames of a clip in order.
@@ -191,6 +203,7 @@ def apply(
       segmenter: fitted to this clip.
       frames: T pictures, RGB uint8 [H, H, 3], read one at a time.
       landmarks: [T, 68, 2] pixels.
+      found: bool [T], frames with a face; all by default. Nothing is carried out of the others.
       cuts: first new frame of each jump cut: nothing is carried across.
 
     Yields:
@@ -205,5 +218,6 @@ def apply(
         scores = np.asarray(_predict(params, _colors(picture), *_head(shape)))
         small, large = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (picture, frame))
         scores = cleanup.guided(scores, small, large)
-        memory = cleanup.blend(None if t in cuts else memory, scores, large)
+        is_first = t in cuts or (found is not None and t > 0 and not found[t - 1])
+        memory = cleanup.blend(None if is_first else memory, scores, large)
         yield cleanup.tidy(cleanup.decide(memory.scores, CLASSES[1:]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emojax.data import files, tracking
+from emojax.data import files, record, tracking
 from emojax.data.checkup import contents
 from tests.data import actor, faults, folders
 
@@ -43,7 +43,7 @@ def test_a_whole_folder_has_everything(film, folder):
     assert there.sound.rate == 16000
     assert set(there.features) == {"mel"}
     assert there.units.values.shape == (40, 9)
-    assert there.manifest["format"] == 1
+    assert there.manifest["format"] == record.FORMAT
 
 
 def test_an_empty_folder_has_nothing(tmp_path):

@@ -1,5 +1,7 @@
 """Curves agree with the film's truth, and helpers with what is computed by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,18 @@ def test_curves_are_the_films(film, folder):
     np.testing.assert_allclose(found.yaw, turned, atol=0.01)
     loud = 20 * np.log10(np.sqrt(np.mean(film.waveform[640 * 30 : 640 * 31] ** 2)) + 1e-9)
     assert found.loudness[30] == pytest.approx(max(loud, curves.SILENCE), abs=0.5)
+
+
+def test_lids_are_compared_within_their_shot(folder):
+    there = contents.read(folder)
+    points = there.landmarks.copy()
+    eyes = points[40:, 36:48]
+    middle = eyes.mean(axis=1, keepdims=True)
+    points[40:, 36:48] = middle + (eyes - middle) * (1, 0.5)
+    narrow = dataclasses.replace(there, landmarks=points)
+    assert np.median(curves.curves(narrow).drop[40:]) < 0.1
+    uncut = dataclasses.replace(narrow, cuts=there.cuts[:0])
+    assert np.median(curves.curves(uncut).drop[40:]) > 0.2
 
 
 def test_what_is_missing_is_not_a_number(folder, tmp_path):

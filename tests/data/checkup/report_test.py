@@ -1,10 +1,15 @@
 """Findings are graded on both sides, and reports put what is wrong first."""
 
 import math
+import re
+import shutil
 
 import pytest
 
+from emojax.data import doctor, files, pipeline
 from emojax.data.checkup import report
+from emojax.data.job import Settings
+from tests.data import actor, faults, folders
 
 
 def _least(value, limits=(10, 5), **options):
@@ -60,3 +65,65 @@ def test_text_says_what_is_wrong_first_and_what_to_do():
 )
 def test_numbers_have_three_significant_digits(value, text):
     assert report.number(value) == text
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    film = actor.film(num_frames=36, size=64)
+    return folders.write_folder(film, tmp_path_factory.mktemp("report") / "good", extras=True)
+
+
+def _lose(*parts):
+    def lose(folder):
+        for part in parts:
+            path = folder / part
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return lose
+
+
+def _shrink_background(folder):
+    picture = files.read_picture(folder / files.BACKGROUND)
+    files.write_picture(folder / files.BACKGROUND, picture[::2, ::2].copy())
+
+
+OURS, ELSEWHERE = "ours", "made elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "origin"),
+    [
+        (_lose(files.TEETH), "teeth", OURS),
+        (faults.one_mask_cut_short, "parsing", ELSEWHERE),
+        (_lose(files.TORSO), "torso", OURS),
+        (_lose(f"{files.TORSO}/7.png"), "torso", ELSEWHERE),
+        (_lose(files.BACKGROUND), "background", OURS),
+        (_shrink_background, "background", ELSEWHERE),
+        (_lose("aud_mel.npy"), "features", OURS),
+        (faults.features_of_another_length, "features", ELSEWHERE),
+        (_lose(files.ACTION_UNITS), "action_units", OURS),
+        (faults.undefined_unit, "action_units", OURS),
+        (_lose(*files.TRANSFORMS), "poses", ELSEWHERE),
+    ],
+    ids=lambda x: getattr(x, "__name__", x),
+)
+def test_advice_that_is_followed_helps(spoil, name, origin, complete, tmp_path):
+    folder = faults.link(complete, tmp_path / "copy")
+    if origin == ELSEWHERE:
+        _lose(files.MANIFEST, files.LANDMARKS)(folder)
+    spoil(folder)
+    found = doctor.examine(folder)[name]
+    assert found.level in (report.USABLE, report.NOT_USABLE)
+    command = re.search(
+        r"experiments/preprocess\.py --out DIR --stages ([a-z_,]+)( \S+)?", found.advice
+    )
+    stages, overwrite = command[1].split(","), command[2] or ""
+    assert found.advice.endswith("--overwrite.") or "--overwrite;" in found.advice
+    pipeline.run(folder, Settings(), stages=stages, overwrite="--overwrite" in overwrite)
+    assert doctor.examine(folder)[name].level == report.GOOD
+
+
+def test_advice_names_stages_that_there_are():
+    assert report.remake("masks", "torso") == (
+        "experiments/preprocess.py --out DIR --stages masks,torso --overwrite"
+    )

@@ -40,6 +40,15 @@ def test_teeth_are_found_inside_the_mouth(film, found):
     assert _iou(found[1], film.labels == Label.TEETH) > 0.6
 
 
+def test_frames_without_a_face_say_nothing_of_the_lips(film):
+    lost = np.arange(40) % 2 == 0
+    points = film.landmarks.copy()
+    points[lost] = points[lost] * 0.3
+    colors = mouth.fit(film.images, points, found=~lost)
+    assert colors == mouth.fit(film.images[~lost], film.landmarks[~lost])
+    assert colors != mouth.fit(film.images, points)
+
+
 def test_closed_lips_have_no_inside(film):
     colors = mouth.fit(film.images, film.landmarks)
     closed = film.landmarks[0].copy()
@@ -74,3 +83,7 @@ def test_the_overlay_stays_on_the_head():
     np.testing.assert_array_equal(out[5, 2:6], Label.MOUTH)
     np.testing.assert_array_equal(out[6:], Label.BACKGROUND)
     assert (labels != out).sum() == 8
+    # Teeth in a mouth that is known already.
+    np.testing.assert_array_equal(mouth.overlay(out, inside, teeth), out)
+    labels[4:6, 2:6] = Label.MOUTH
+    np.testing.assert_array_equal(mouth.overlay(labels, inside, teeth), out)

@@ -47,6 +47,27 @@ def test_nothing_is_carried_across_a_cut(film, segmenter):
     assert (parse(14, ())[2] != parse(16, ())[0]).any()
 
 
+def test_frames_without_a_face_neither_teach_nor_are_carried_on(film, segmenter):
+    lost = np.zeros(20, bool)
+    lost[4:12] = True
+    landmarks = film.landmarks.copy()
+    landmarks[lost] = landmarks[lost] * 0.4 + 10
+    options = {"found": ~lost, "every": 4}
+    taught = segmentation.fit(jax.random.key(0), film.images, landmarks, **options)
+    alone = segmentation.fit(
+        jax.random.key(0), film.images[~lost], landmarks[~lost], every=options["every"]
+    )
+    for one, other in zip(jax.tree.leaves(vars(taught)), jax.tree.leaves(vars(alone)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+    def parse(first, found):
+        frames = film.images[first:14]
+        return list(segmentation.apply(segmenter, frames, landmarks[first:14], found=found))
+
+    np.testing.assert_array_equal(parse(10, ~lost[10:14])[2], parse(12, None)[0])
+    assert (parse(10, None)[2] != parse(12, None)[0]).any()
+
+
 @pytest.mark.parametrize("size", [64, 200, 640])
 def test_pictures_of_any_size_share_one_compilation(film, segmenter, size):
     list(segmentation.apply(segmenter, film.images[:1], film.landmarks[:1]))

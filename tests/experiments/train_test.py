@@ -1,0 +1,74 @@
+"""Training as a user starts it."""
+
+import json
+
+import pytest
+
+from tests.data import actor, folders
+from tests.experiments import command
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    film = actor.film(num_frames=33, size=64, seed=4)
+    return folders.write_folder(film, tmp_path_factory.mktemp("data"))
+
+
+def test_a_killed_run_ends_in_the_same_bits(data, tmp_path):
+    done = command.run(
+        "resume_check", f"--data={data}", f"--out={tmp_path}", "--points=3", "--seed=1"
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert len(report["killed_at"]) == 3
+    assert report["different"] == []
+    assert report["numbers"] > 40
+    run = tmp_path / "killed"
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [line["total_step"] for line in lines]
+    assert steps == sorted(set(steps)), "steps that were taken again stand twice"
+    assert max(line["traces"] for line in lines) <= 3  # growth of a small cloud, nothing else
+    # What follows has a run to look at.
+    again = command.run("train", f"--run={run}", "--resume")
+    assert again.returncode == 0, again.stderr
+    for arguments, message in [
+        ((f"--data={data}",), "--resume"),
+        (("--resume", "--config=fast"), "name: tiny -> fast"),
+        (("--resume", "--seed=3"), "seed: 0 -> 3"),
+        (("--resume", "--set=stages.face.rates.opacities=1"), "stages.face.rates.opacities"),
+    ]:
+        refused = command.run("train", f"--run={run}", *arguments)
+        assert refused.returncode == 1
+        assert message in refused.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--config=tiny",), "expected --data"),
+        (("--config=tiny", "--set=stages.fase.steps=3"), "did you mean face"),
+        (("--config=tiny", "--set=size=0"), "size: expected at least 1"),
+        (("--config=best",), "should be one of"),
+        (("--config=tiny", "--data=nowhere"), "the folder of a data set"),
+        (("--config=tiny", "--data=DATA", "--lpips=nowhere.npz"), "nowhere.npz"),
+    ],
+)
+def test_user_errors_are_one_readable_line(data, tmp_path, arguments, message):
+    arguments = [str(a).replace("DATA", str(data)) for a in arguments]
+    done = command.run("train", f"--run={tmp_path / 'run'}", *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_clip_that_is_not_usable_is_refused(data, tmp_path):
+    report = {"verdict": "not usable", "findings": [{"name": "faces", "level": "not usable"}]}
+    path = data / "doctor.json"
+    path.write_text(json.dumps(report))
+    try:
+        done = command.run("train", f"--data={data}", f"--run={tmp_path / 'run'}", "--config=tiny")
+    finally:
+        path.unlink()
+    assert done.returncode == 1
+    assert "not usable" in done.stderr.splitlines()[-1]
