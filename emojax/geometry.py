@@ -72,8 +72,8 @@ def invert_rigid(transform: jax.Array) -> jax.Array:
 def rigid_from_vector(vector: jax.Array) -> jax.Array:
     """Returns the rigid transform of a small rotation and a translation; zeros give the identity.
 
-    The rotation has the quaternion (1, r / 2), normalised: the angle is 2 atan(|r| / 2), which is |r|
-    to 0.03 % up to 0.06 radians. Its derivative at zero is exact.
+    The rotation has the quaternion (1, r / 2), normalised: the angle is 2 atan(|r| / 2), which is
+    |r| to 0.03 % up to 0.06 radians. Its derivative at zero is exact.
 
     Args:
       vector: [..., 6] rotation vector r (radians), then the translation.

@@ -46,6 +46,7 @@ class HeadConfig:
     Attributes:
       features: name of the sound features it hears.
       window: (W, D), steps and width of one window of these.
+      audio_gain: of the features on their way into the networks.
       action_units: which units it shows, in the order of `Condition.action_units`.
       degree: of the spherical harmonics.
       scale_activation: of the Gaussians.
@@ -60,6 +61,7 @@ class HeadConfig:
 
     features: str = "mel"
     window: tuple[int, int] = (16, 80)
+    audio_gain: float = 1.0
     action_units: tuple[int, ...] = ACTION_UNITS
     degree: int = 2
     scale_activation: ScaleActivation = "softplus"
@@ -174,6 +176,7 @@ def motion(head: Head, branch: Branch, condition: Condition) -> Motion:
       condition: unbatched.
     """
     network = head.config.motion(branch)
+    condition = condition.replace(audio=head.config.audio_gain * condition.audio)
     return network.apply(getattr(head, f"{branch}_motion"), getattr(head, branch).means, condition)
 
 

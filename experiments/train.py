@@ -26,9 +26,9 @@ from emojax import config as configs
 from emojax.data import clip as clips
 from emojax.data.errors import DataError
 from emojax.experts import lpips
+from emojax.training import checkpoints
 from emojax.training import recipe as recipes
 from emojax.training import run as runs
-from emojax.training.checkpoints import CONFIG, read_recipe
 from emojax.training.loop import DivergedError
 from emojax.training.recipe import Recipe
 
@@ -43,6 +43,7 @@ _RUN = flags.DEFINE_string("run", None, "folder of the run; made if absent", req
 _CONFIG = flags.DEFINE_enum(
     "config", None, CONFIGS, "what to train; default, or the run's own with --resume"
 )
+_RECIPE = flags.DEFINE_string("recipe", None, "a config.json to train, in place of --config")
 _SET = flags.DEFINE_multi_string("set", [], "PATH=VALUE, changes one value; may be repeated")
 _SEED = flags.DEFINE_integer("seed", None, "seed of everything random; 0 by default")
 _RESUME = flags.DEFINE_bool("resume", False, "go on with the run that the folder holds")
@@ -55,10 +56,13 @@ _FORCE = flags.DEFINE_bool("force", False, "train even on a clip that is judged 
 def _recipe(run: pathlib.Path) -> tuple[Recipe, dict]:
     """The recipe asked for, and what is known of the run."""
     known = {}
-    if _RESUME.value and (run / CONFIG).exists():
-        recipe, known = read_recipe(run)
-    if not known or _CONFIG.value is not None:
-        recipe = importlib.import_module(f"configs.{_CONFIG.value or 'default'}").get()
+    if _RESUME.value and (run / checkpoints.CONFIG).exists():
+        recipe, known = checkpoints.read_recipe(run)
+    if not known or _CONFIG.value is not None or _RECIPE.value is not None:
+        if _RECIPE.value is not None:
+            recipe = checkpoints.read_config(pathlib.Path(_RECIPE.value))
+        else:
+            recipe = importlib.import_module(f"configs.{_CONFIG.value or 'default'}").get()
         if _LPIPS.value is None:
             recipe = runs.without_perceptual(recipe)
     recipe = configs.override(recipe, _SET.value)

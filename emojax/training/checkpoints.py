@@ -105,8 +105,8 @@ def read_recipe(run: pathlib.Path) -> tuple[Recipe, dict[str, Any]]:
             got="none",
             fix="Train one: experiments/train.py --data DIR --run RUN.",
         )
+    recipe = read_config(run / CONFIG)
     try:
-        recipe = configs.from_dict(Recipe, json.loads((run / CONFIG).read_text(encoding="utf-8")))
         facts = json.loads((run / RUN).read_text(encoding="utf-8"))
         if facts["format"] != FORMAT:
             raise ValueError(f"format {facts['format']}, this version reads {FORMAT}")
@@ -117,6 +117,25 @@ def read_recipe(run: pathlib.Path) -> tuple[Recipe, dict[str, Any]]:
             fix="Train again, or use the version that made it.",
         ) from error
     return recipe, facts
+
+
+def read_config(path: pathlib.Path) -> Recipe:
+    """Returns the recipe of a config.json.
+
+    Args:
+      path: of the file.
+
+    Raises:
+      DataError: there is no file, or it is not a recipe of this version.
+    """
+    try:
+        return configs.from_dict(Recipe, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            expected=f"a recipe of this version in {path}",
+            got=f"{type(error).__name__}: {error}",
+            fix="Write it again, or use the version that made it.",
+        ) from error
 
 
 def save(run: pathlib.Path, stage: str, state: State) -> None:

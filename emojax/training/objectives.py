@@ -115,8 +115,11 @@ def loss(
       tap: [N, 4] zeros for the statistic of density, or None.
       measure: perceptual distance, where a weight asks for one.
     """
-    picture, masks = draw(head, poses, frame, camera, stage=stage, phase=phase, step=step, tap=tap)
-    terms = _terms(picture, masks, frame, poses, key, step, stage, phase, measure)
+    key_background, key_terms = jax.random.split(key)
+    picture, masks = draw(
+        head, poses, frame, camera, key_background, stage=stage, phase=phase, step=step, tap=tap
+    )
+    terms = _terms(picture, masks, frame, poses, key_terms, step, stage, phase, measure)
     weights = {name: getattr(phase.weights, name) for name in terms}
     total = sum(weights[name] * value for name, value in terms.items())
     return total, Outcome(
@@ -132,6 +135,7 @@ def draw(
     poses: jax.Array,
     frame: Frame,
     camera: Camera,
+    key: jax.Array,
     *,
     stage: Stage,
     phase: Phase,
@@ -145,21 +149,24 @@ def draw(
       poses: [T, 6] corrections of the clip's poses.
       frame: unbatched.
       camera: of the clip; its pose is replaced by the frame's.
+      key: of a random background; consumed.
       stage: static.
       phase: static, one of the stage's.
       step: of the stage.
       tap: [N, 4] zeros for the statistic of density, or None.
     """
     camera = camera.replace(world_to_camera=frame.world_to_camera)
-    if "poses" in phase.trains:
-        camera = states.correct(camera, poses[frame.row])
+    camera = states.correct(camera, poses[frame.row])
     options = {"active_degree": schedules.active_degree(step, stage, degree=head.config.degree)}
     masks = regions.regions(frame.labels, frame.landmarks)
     truth = frame.image.astype(jnp.float32) / MAX_LEVEL
     if stage.target == "fused":
         return _fused(head, frame, camera, truth, phase, options), masks
+    background = _background(phase, key)
     one = _mouth if stage.target == "mouth" else _face
-    return one(head, frame, camera, truth, masks, stage, phase, step, options, tap), masks
+    return one(
+        head, frame, camera, truth, masks, stage, phase, step, options, tap, background
+    ), masks
 
 
 def _fill(image: jax.Array, mask: jax.Array, color: jax.Array) -> jax.Array:
@@ -171,13 +178,16 @@ def _condition(frame: Frame, phase: Phase) -> Condition | None:
     return frame.condition if phase.moving else None
 
 
-def _background(phase: Phase) -> jax.Array:
+def _background(phase: Phase, key: jax.Array) -> jax.Array:
+    if phase.background == "random":
+        return jax.random.uniform(key, (3,))
     return jnp.array(GREEN if phase.background == "green" else BLACK)
 
 
-def _mouth(head, frame, camera, truth, masks: Regions, stage, phase, step, options, tap) -> Picture:
+def _mouth(
+    head, frame, camera, truth, masks: Regions, stage, phase, step, options, tap, background
+) -> Picture:
     """The inside of the mouth; what lies in the lips' square beside it is nobody's concern."""
-    background = _background(phase)
     drawn, motion = heads.draw(
         head,
         "mouth",
@@ -200,9 +210,10 @@ def _mouth(head, frame, camera, truth, masks: Regions, stage, phase, step, optio
     )
 
 
-def _face(head, frame, camera, truth, masks: Regions, stage, phase, step, options, tap) -> Picture:
+def _face(
+    head, frame, camera, truth, masks: Regions, stage, phase, step, options, tap, background
+) -> Picture:
     """Face and hair; at most steps without hair, which is large, still and soon learned."""
-    background = _background(phase)
     attention = phase.weights.attention_lips > 0 or phase.weights.attention_hair > 0
     drawn, motion = heads.draw(
         head,
@@ -291,9 +302,9 @@ def _patches(picture, masks, key, stage, phase, measure) -> jax.Array:
     """LPIPS of patches of one of some sides; a face stage leaves the lips to their own patch."""
     image, target = picture.image, picture.target
     if stage.target == "face":
-        background = _background(phase)
-        image = _fill(image, 1 - masks.lips, background)
-        target = _fill(target, 1 - masks.lips, background)
+        blank = jnp.array(BLACK)
+        image = _fill(image, 1 - masks.lips, blank)
+        target = _fill(target, 1 - masks.lips, blank)
     key_side, key_grid = jax.random.split(key)
 
     def distance(side: int):

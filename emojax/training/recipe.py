@@ -64,7 +64,7 @@ class Phase:
       trains: of `TRAINABLE`.
       weights: of the loss.
       moving: whether the networks move the Gaussians.
-      background: behind a single branch while it trains.
+      background: behind a single branch while it trains; "random" is another colour at each step.
       patch_sides: sides of LPIPS patches in pixels, drawn anew at every step; quantised, because
         each is a program of its own.
       lip_side: side of the lips' LPIPS patch, pixels; fixed, where TalkingGaussian takes the lips'
@@ -77,7 +77,7 @@ class Phase:
     trains: tuple[str, ...]
     weights: Weights
     moving: bool = True
-    background: Literal["green", "black"] = "green"
+    background: Literal["green", "black", "random"] = "green"
     patch_sides: tuple[int, ...] = ()
     lip_side: int = 0
     close_mouth: bool = False

@@ -70,7 +70,7 @@ def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.nd
 def _draw(head, poses, frames, camera, step, *, stage, phase):
     def one(frame):
         picture, _ = objectives.draw(
-            head, poses, frame, camera, stage=stage, phase=phase, step=step
+            head, poses, frame, camera, jax.random.key(0), stage=stage, phase=phase, step=step
         )
         return picture.image, picture.target
 

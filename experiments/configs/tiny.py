@@ -29,8 +29,14 @@ EVERY = 10  # steps between rounds of density, and in a dispatch
 
 def _stage(stage: Stage) -> Stage:
     stage = recipes.scale_steps(stage, STEPS[stage.name] / stage.steps, multiple=EVERY)
+    # So few steps make no Gaussian opaque, and so few Gaussians are large: none would be left.
     density = stage.density and dataclasses.replace(
-        stage.density, every=2 * EVERY, gradient_threshold=1e-4, max_capacity=8_192
+        stage.density,
+        every=2 * EVERY,
+        gradient_threshold=1e-4,
+        min_opacity=(0.01, 0.02),
+        max_scale=10.0,
+        max_capacity=8_192,
     )
     return dataclasses.replace(stage, density=density)
 
@@ -41,8 +47,8 @@ def get() -> Recipe:
     head = HeadConfig(
         face_points=300,
         mouth_points=200,
-        face_capacity=512,
-        mouth_capacity=512,
+        face_capacity=1_024,
+        mouth_capacity=1_024,
         face_grid=GRID,
         mouth_grid=GRID,
     )

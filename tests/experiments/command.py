@@ -8,12 +8,19 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
-def run(name: str, *arguments: object) -> subprocess.CompletedProcess:
-    """Runs experiments/NAME.py with some arguments; its output is text."""
-    return subprocess.run(
+def start(name: str, *arguments: object) -> subprocess.Popen:
+    """Starts experiments/NAME.py with some arguments; its output is text."""
+    return subprocess.Popen(
         [sys.executable, str(ROOT / "experiments" / f"{name}.py"), *map(str, arguments)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
     )
+
+
+def run(name: str, *arguments: object) -> subprocess.CompletedProcess:
+    """Runs experiments/NAME.py with some arguments; its output is text."""
+    with start(name, *arguments) as process:
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)

@@ -25,6 +25,7 @@ def test_a_usable_folder_gets_its_three_reports(folder):
     (folder / files.TRANSFORMS[0]).unlink()
     done = command.run("doctor", f"--data={folder}")
     assert done.returncode == 1
+    assert done.stderr.startswith("doctor: ")
     assert "is not usable: head poses" in done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads((folder / "doctor.json").read_text())["verdict"] == "not usable"
@@ -34,7 +35,7 @@ def test_no_folder_is_one_readable_line(tmp_path):
     done = command.run("doctor", f"--data={tmp_path / 'nowhere'}")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "expected the folder of a data set" in done.stderr
+    assert done.stderr.startswith("doctor: expected the folder of a data set")
 
 
 def test_a_folder_that_cannot_be_written_to_still_gets_its_verdict(tmp_path):
@@ -45,3 +46,15 @@ def test_a_folder_that_cannot_be_written_to_still_gets_its_verdict(tmp_path):
     assert done.stdout.startswith("data: not usable")
     assert "place to write to" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_early_costs_nothing(tmp_path):
+    folder = folders.write_folder(actor.film(num_frames=30, size=64), tmp_path / "data")
+    with command.start("doctor", f"--data={folder}") as process:
+        process.stdout.close()  # as `| head` does
+        errors = process.stderr.read()
+    assert process.returncode == 1
+    assert errors.startswith("doctor: ")
+    assert "Traceback" not in errors
+    assert "Broken" not in errors
+    assert (folder / "doctor.png").exists()

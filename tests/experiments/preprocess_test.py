@@ -1,6 +1,9 @@
 """The command as a user gives it; what it makes is tested in tests/data/pipeline_test.py."""
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 
@@ -26,8 +29,58 @@ def test_stages_of_a_folder_made_elsewhere(folder):
     assert done.returncode == 0, done.stderr
     for word in ("background", "torso", "ms CPU a frame", "peak MB"):
         assert word in done.stdout
+    # Nobody watches: a line for each stage, and no other noise.
+    assert done.stderr.splitlines() == ["stage 1 of 2: background", "stage 2 of 2: torso"]
     manifest = json.loads((folder / "preprocess.json").read_text())
     assert manifest["stages"]["torso"]["done"]
+    again = command.run("preprocess", *arguments)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == "nothing to do: all of it is done\n"
+
+
+def test_the_exit_code_tells_the_verdict(folder):
+    done = command.run("preprocess", f"--out={folder}", "--stages=doctor")
+    assert done.returncode == 1
+    assert "verdict: not usable" in done.stdout
+    assert done.stderr.splitlines()[-1].startswith("preprocess: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_run_says_how_to_go_on(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    arguments = (f"--out={copy}", "--stages=masks", "--overwrite")
+    with command.start("preprocess", *arguments) as process:
+        assert process.stderr.readline() == "stage 1 of 1: masks\n"
+        process.send_signal(signal.SIGINT)
+        errors = process.stderr.read()
+    assert process.returncode == 130
+    assert errors == "preprocess: stopped; the same command goes on\n"
+
+
+def test_progress_is_drawn_on_a_terminal_of_no_size(folder):
+    pty = pytest.importorskip("pty", reason="needs terminals of Unix")
+    reader, terminal = pty.openpty()
+    script = str(command.ROOT / "experiments" / "preprocess.py")
+    arguments = [f"--out={folder}", "--stages=torso", "--overwrite"]
+    subprocess.run(
+        [sys.executable, script, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+        env={**os.environ, "PYTHONPATH": str(command.ROOT)},
+        check=True,
+    )
+    drawn = os.read(reader, 1 << 16).decode()
+    assert "stages" in drawn
+    assert "0/30" in drawn
+
+
+def test_jax_does_not_tell_of_devices_that_are_not_there():
+    text = "import emojax, jax; from absl import app; app.run(lambda _: print(jax.devices()))"
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, cwd=command.ROOT, check=False
+    )
+    assert done.returncode == 0
+    assert "Unable to initialize backend" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -86,3 +139,4 @@ def test_the_table_does_without_memory_where_the_system_tells_none():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1].split() == ["torso", "1.0", "1.0", "33.3", "?"]
+    assert done.stdout.splitlines()[2].split() == ["all", "1.0", "1.0", "33.3"]

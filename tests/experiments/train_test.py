@@ -46,7 +46,7 @@ def test_a_killed_run_ends_in_the_same_bits(data, tmp_path):
     ("arguments", "message"),
     [
         (("--config=tiny",), "expected --data"),
-        (("--config=tiny", "--set=stages.fase.steps=3"), "did you mean face"),
+        (("--config=tiny", "--set=stages.fase.steps=3"), "did you mean fuse, face?"),
         (("--config=tiny", "--set=size=0"), "size: expected at least 1"),
         (("--config=best",), "should be one of"),
         (("--config=tiny", "--data=nowhere"), "the folder of a data set"),

@@ -99,7 +99,7 @@ def test_folders_without_a_run_are_refused(tmp_path, copy):
 def test_another_versions_files_are_refused(copy, name, change):
     path = copy / name
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(DataError, match="a run of this version"):
+    with pytest.raises(DataError, match="of this version"):
         checkpoints.load_run(copy)
 
 

@@ -1,0 +1,124 @@
+"""What each departure of the recommended recipe does, on one clip with the same steps and seeds.
+
+    python experiments/ablations.py --data DIR --out WORK --steps 0.05 --seeds 0,1,2
+
+Trains `talking_gaussian`, `default`, and for every departure both `talking_gaussian` with it and
+`default` without it, at --size and with all schedules shortened to --steps; evaluates each on the
+held-out frames. Runs that are done are not done again. Writes WORK/ablations.json and .txt: means
+over seeds, and the spread of the seeds of `default` that a difference must exceed.
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+
+import numpy as np
+import siblings
+from absl import app, flags
+from configs import default, talking_gaussian
+
+from emojax import config as configs
+from emojax.data import files
+from emojax.training import recipe as recipes
+from emojax.training.recipe import Recipe
+
+_DATA = flags.DEFINE_string("data", None, "data set folder", required=True)
+_OUT = flags.DEFINE_string("out", None, "folder of the runs and the table", required=True)
+_STEPS = flags.DEFINE_float("steps", 0.05, "share of the original's 110,000 steps")
+_SIZE = flags.DEFINE_integer("size", 256, "side of the pictures, pixels")
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds of each recipe")
+_ONLY = flags.DEFINE_list("only", [], "names of recipes to train; all by default")
+
+# Of the report's films; the sign says which way is better.
+MEASURES = {
+    "psnr": 1, "psnr_head": 1, "psnr_mouth": 1, "lmd": -1, "lip_correlation": 1, "aue_upper": -1,
+    "aue_lower": -1, "jitter": -1, "flicker": -1, "seam": -1, "silent_motion": -1,
+}  # fmt: skip
+
+
+def candidates() -> dict[str, Recipe]:
+    """All recipes, by name."""
+    plain = talking_gaussian.get()
+    made = {"talking_gaussian": plain, "default": default.get()}
+    for name, change in default.DEPARTURES.items():
+        made[f"+{name}"] = change(plain)
+        rest = plain
+        for other, apply in default.DEPARTURES.items():
+            rest = rest if other == name else apply(rest)
+        made[f"-{name}"] = rest
+    return {name: shorten(recipe) for name, recipe in made.items()}
+
+
+def shorten(recipe: Recipe) -> Recipe:
+    """The recipe at the size and in the steps that were asked for."""
+    stages = tuple(recipes.scale_steps(s, _STEPS.value, multiple=100) for s in recipe.stages)
+    return dataclasses.replace(recipe, size=_SIZE.value, stages=stages)
+
+
+def score(name: str, recipe: Recipe, seed: str) -> dict[str, float | None]:
+    """Trains and evaluates where that is not done; returns the head's means."""
+    folder = pathlib.Path(_OUT.value) / f"{name}_{seed}"
+    report, config = (folder.with_name(folder.name + end) for end in (".json", ".recipe.json"))
+    if not report.exists():
+        files.write_text(config, json.dumps(configs.to_dict(recipe)))
+        siblings.run(
+            "train", f"--data={_DATA.value}", f"--run={folder}", f"--recipe={config}",
+            f"--seed={seed}", "--resume", quiet=True,
+        )  # fmt: skip
+        siblings.run("evaluate", f"--run={folder}", f"--out={report}", quiet=True)
+    films = json.loads(report.read_text())["films"]
+    return {measure: films["head"][measure]["mean"] for measure in MEASURES}
+
+
+def table(found: dict[str, list[dict]]) -> dict:
+    """Means over seeds and, for each measure, the spread of all recipes' seeds."""
+    means, spreads = {}, {measure: [] for measure in MEASURES}
+    for name, rows in found.items():
+        means[name] = {}
+        for measure in MEASURES:
+            values = [row[measure] for row in rows if row[measure] is not None]
+            means[name][measure] = float(np.mean(values)) if values else None
+            if len(values) > 1:
+                spreads[measure].append(float(np.std(values, ddof=1)))
+    spread = {m: float(np.mean(values)) if values else None for m, values in spreads.items()}
+    return {"means": means, "spread_of_seeds": spread}
+
+
+def to_text(made: dict) -> str:
+    """The table for people: a row a recipe."""
+    width = max(len(name) for name in [*made["means"], "spread of seeds"])
+    rows = {**made["means"], "spread of seeds": made["spread_of_seeds"]}
+    lines = [" " * width + "".join(f"{measure:>17}" for measure in MEASURES)]
+    for name, row in rows.items():
+        cells = ["-" if row[m] is None else f"{row[m]:.3f}" for m in MEASURES]
+        lines.append(f"{name:{width}}" + "".join(f"{cell:>17}" for cell in cells))
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: list[str]) -> None:
+    """Runs the experiment."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    out = pathlib.Path(_OUT.value)
+    files.make_folder(out)
+    wanted = {n: r for n, r in candidates().items() if not _ONLY.value or n in _ONLY.value}
+    if unknown := sorted(set(_ONLY.value) - set(wanted)):
+        sys.exit(f"ablations: {unknown} unknown; there are {list(candidates())}")
+    found: dict[str, list[dict]] = {}
+    for seed in _SEEDS.value:
+        for name, recipe in wanted.items():
+            found.setdefault(name, []).append(score(name, recipe, seed))
+            made = table(found)
+            made["command"] = "python experiments/ablations.py --data DIR --out WORK " + " ".join(
+                f"--{flag.name}={flag.serialize().partition('=')[2]}"
+                for flag in (flags.FLAGS["steps"], flags.FLAGS["size"], flags.FLAGS["seeds"])
+            )
+            files.write_text(out / "ablations.json", json.dumps(made, indent=1) + "\n")
+            files.write_text(out / "ablations.txt", to_text(made))
+            print(f"{name} {seed}: {json.dumps(found[name][-1])}", flush=True)
+    print(to_text(made), end="")
+
+
+if __name__ == "__main__":
+    app.run(main)
