@@ -37,8 +37,13 @@ MEASURES = {
 }  # fmt: skip
 
 
-def candidates() -> dict[str, Recipe]:
-    """All recipes, by name."""
+def candidates(*, steps: float, size: int) -> dict[str, Recipe]:
+    """All recipes, by name.
+
+    Args:
+      steps: share of the original's.
+      size: side of the pictures, pixels.
+    """
     plain = talking_gaussian.get()
     made = {"talking_gaussian": plain, "default": default.get()}
     for name, change in default.DEPARTURES.items():
@@ -47,13 +52,13 @@ def candidates() -> dict[str, Recipe]:
         for other, apply in default.DEPARTURES.items():
             rest = rest if other == name else apply(rest)
         made[f"-{name}"] = rest
-    return {name: shorten(recipe) for name, recipe in made.items()}
+    return {name: shorten(recipe, steps, size) for name, recipe in made.items()}
 
 
-def shorten(recipe: Recipe) -> Recipe:
-    """The recipe at the size and in the steps that were asked for."""
-    stages = tuple(recipes.scale_steps(s, _STEPS.value, multiple=100) for s in recipe.stages)
-    return dataclasses.replace(recipe, size=_SIZE.value, stages=stages)
+def shorten(recipe: Recipe, steps: float, size: int) -> Recipe:
+    """The recipe at another size and in fewer steps."""
+    stages = tuple(recipes.scale_steps(stage, steps, multiple=100) for stage in recipe.stages)
+    return dataclasses.replace(recipe, size=size, stages=stages)
 
 
 def score(name: str, recipe: Recipe, seed: str) -> dict[str, float | None]:
@@ -102,9 +107,10 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     out = pathlib.Path(_OUT.value)
     files.make_folder(out)
-    wanted = {n: r for n, r in candidates().items() if not _ONLY.value or n in _ONLY.value}
-    if unknown := sorted(set(_ONLY.value) - set(wanted)):
-        sys.exit(f"ablations: {unknown} unknown; there are {list(candidates())}")
+    every = candidates(steps=_STEPS.value, size=_SIZE.value)
+    if unknown := sorted(set(_ONLY.value) - set(every)):
+        sys.exit(f"ablations: {unknown} unknown; there are {list(every)}")
+    wanted = {name: every[name] for name in _ONLY.value or every}
     found: dict[str, list[dict]] = {}
     for seed in _SEEDS.value:
         for name, recipe in wanted.items():

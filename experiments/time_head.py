@@ -17,6 +17,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,10 +43,21 @@ from emojax.training.objectives import Frame
 from emojax.types import Camera, Condition, Gaussians
 
 _OUT = flags.DEFINE_string("out", None, "files to write, without suffix", required=True)
+_SMALL = flags.DEFINE_bool("small", False, "a small head and pictures, to see that it runs")
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "turns of each contestant", lower_bound=1)
 
-FRAME_SIZE, FACE, MOUTH = 512, 11_000, 1_000
-TRAIN_SIZE, TRAIN_FACE = 256, 8_000
+
+class Sizes(NamedTuple):
+    """What is timed: sides of pictures, numbers of Gaussians."""
+
+    frame: int
+    face: int
+    mouth: int
+    train: int
+    train_face: int
+
+
+FULL, SMALL = Sizes(512, 11_000, 1_000, 256, 8_000), Sizes(64, 110, 10, 32, 80)
 BATCH = 8
 STEPS = 20  # of a dispatch
 FILM_SECONDS = 4
@@ -120,13 +132,17 @@ def ready(call: Callable, *arguments) -> Callable[[], object]:
     return lambda: jax.block_until_ready(compiled(*arguments))
 
 
-def frame_calls() -> dict[str, tuple[Callable, int]]:
-    """Returns what to time of a frame, and how many frames a call makes."""
-    head, camera = make_head(FACE, MOUTH), make_camera(FRAME_SIZE)
+def frame_calls(sizes: Sizes) -> dict[str, tuple[Callable, int]]:
+    """Returns what to time of a frame, and how many frames a call makes.
+
+    Args:
+      sizes: what is timed.
+    """
+    head, camera = make_head(sizes.face, sizes.mouth), make_camera(sizes.frame)
     some = conditions(BATCH, head.config)
     one = jax.tree.map(lambda x: x[0], some)
     rng = np.random.default_rng(0)
-    backdrops = jnp.asarray(rng.integers(0, 255, (BATCH, FRAME_SIZE, FRAME_SIZE, 3)), jnp.uint8)
+    backdrops = jnp.asarray(rng.integers(0, 255, (BATCH, sizes.frame, sizes.frame, 3)), jnp.uint8)
 
     def frame(head, condition, backdrop):
         image = heads.render(head, condition, camera, backdrop / jnp.float32(255)).image
@@ -196,12 +212,16 @@ def folder_file(folder: tempfile.TemporaryDirectory, name: str) -> pathlib.Path:
     return pathlib.Path(folder.name) / name
 
 
-def step_calls() -> tuple[dict[str, tuple[Callable, int]], steps.Program]:
-    """Returns what to time of a training step, how many steps a call takes, and the program."""
+def step_calls(sizes: Sizes) -> tuple[dict[str, tuple[Callable, int]], steps.Program]:
+    """Returns what to time of a training step, how many steps a call takes, and the program.
+
+    Args:
+      sizes: what is timed.
+    """
     recipe = runs.without_perceptual(talking_gaussian.get())
     stage = recipes.scale_steps(recipe.stages[1], 1.0, multiple=STEPS)
     phase = stage.phases[1]
-    head, camera = make_head(TRAIN_FACE, MOUTH), make_camera(TRAIN_SIZE)
+    head, camera = make_head(sizes.train_face, sizes.mouth), make_camera(sizes.train)
     frames = make_frames(head.config, camera)
     state = states.begin(jax.random.key(0), head, jnp.zeros((STEPS, 6)), stage)
     state = state.replace(step=jnp.int32(stage.phases[0].until))
@@ -273,14 +293,15 @@ def make_frames(config: HeadConfig, camera: Camera) -> Frame:
     )
 
 
-def measure(rounds: int) -> dict:
+def measure(rounds: int, sizes: Sizes) -> dict:
     """Runs all contestants in turn; returns medians with their quartiles, milliseconds.
 
     Args:
       rounds: turns.
+      sizes: what is timed.
     """
-    trained, program = step_calls()
-    contestants = frame_calls() | trained
+    trained, program = step_calls(sizes)
+    contestants = frame_calls(sizes) | trained
     samples = {name: [] for name in contestants}
     for turn in range(rounds):
         for name, (call, count) in contestants.items():
@@ -295,7 +316,12 @@ def measure(rounds: int) -> dict:
         if name.split(",")[0] in LIMITS:
             rows[name]["times_limit"] = rows[name]["per_second"] / LIMITS[name.split(",")[0]]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return {"rows": rows, "traces_of_step": program.traces, "peak_memory_mb": memory}
+    return {
+        "sizes": sizes._asdict(),
+        "rows": rows,
+        "traces_of_step": program.traces,
+        "peak_memory_mb": memory,
+    }
 
 
 def to_text(made: dict) -> str:
@@ -304,9 +330,11 @@ def to_text(made: dict) -> str:
     Args:
       made: of `measure`.
     """
+    sizes = Sizes(**made["sizes"])
     lines = [
-        f"Frame and film: {FRAME_SIZE} pixels, {FACE} + {MOUTH} Gaussians alive. Step: the face at "
-        f"{TRAIN_SIZE} pixels, {TRAIN_FACE} Gaussians, {STEPS} steps a dispatch.",
+        f"Frame and film: {sizes.frame} pixels, {sizes.face} + {sizes.mouth} Gaussians alive. "
+        f"Step: the face at {sizes.train} pixels, {sizes.train_face} Gaussians, {STEPS} to a "
+        "dispatch.",
         "",
         "| | ms | quartiles | a second | times the limit |",
         "| --- | --- | --- | --- | --- |",
@@ -326,7 +354,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     out = pathlib.Path(_OUT.value)
-    made = measure(_ROUNDS.value)
+    made = measure(_ROUNDS.value, SMALL if _SMALL.value else FULL)
     if made["traces_of_step"] != 1:
         raise SystemExit(f"the step was traced {made['traces_of_step']} times, expected once")
     made = {

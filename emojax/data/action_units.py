@@ -38,7 +38,7 @@ from emojax.data.tracking import Track
 
 ESTIMATED = (1, 2, 4, 5, 6, 7, 25, 26, 45)
 LANDMARKS = "built-in estimates from landmarks"  # the `source` of these
-# What TalkingGaussian reads; a file without one of them cannot condition its heads.
+# What TalkingGaussian reads and heads are conditioned on; all others are optional.
 REQUIRED = (1, 4, 5, 6, 7, 25, 45)
 MAX_INTENSITY = 5.0  # of OpenFace
 
@@ -310,7 +310,8 @@ def read(path: pathlib.Path, num_frames: int) -> ActionUnits:
     missing = [f"AU{number:02d}_r" for number in REQUIRED if number not in places]
     if missing:
         raise DataError(
-            expected=f"the columns {', '.join(f'AU{n:02d}_r' for n in REQUIRED)} in {path.name}",
+            expected=f"the columns {', '.join(f'AU{n:02d}_r' for n in REQUIRED)} in {path.name} "
+            "(others are optional)",
             got=f"none named {', '.join(missing)}",
             fix="Run OpenFace's FeatureExtraction with -aus, or leave the file out: built-in "
             "estimates are used then.",

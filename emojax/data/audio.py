@@ -27,6 +27,8 @@ RATE = 16000
 JITTER = 0.01
 # Resampled at once, samples of the source: bounds memory, long against the filter's 1 ms.
 BLOCK = 1 << 18
+# How a user makes a folder's sound again.
+REMAKE = "for example with ffmpeg: ffmpeg -i VIDEO -ar 16000 -ac 1 aud.wav"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,13 +151,13 @@ def read_wav(path: str | os.PathLike) -> Wav:
         raise DataError(
             expected=f"a sound file in {path}",
             got=str(error.error_string).rstrip("."),
-            fix="Make it again: ffmpeg -i VIDEO -ar 16000 -ac 1 aud.wav",
+            fix=f"Make it again, {REMAKE}",
         ) from error
     if not len(samples) or not np.all(np.isfinite(samples)):
         raise DataError(
             expected=f"sound in {path}",
             got="no samples" if not len(samples) else "values that are not finite",
-            fix="Make it again: ffmpeg -i VIDEO -ar 16000 -ac 1 aud.wav",
+            fix=f"Make it again, {REMAKE}",
         )
     waveform = resample(samples.mean(axis=1), rate, RATE)
     return Wav(np.clip(waveform, -1, 1), rate, samples.shape[1])

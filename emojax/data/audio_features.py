@@ -241,7 +241,9 @@ def recognise(path: str | os.PathLike) -> str:
 
 
 def save(path: str | os.PathLike, features: AudioFeatures) -> None:
-    """Writes the windows as .npy, float32 [T, W, D], all at once; TalkingGaussian reads it.
+    """Writes the windows as .npy, float32 [T, W, D], all at once.
+
+    TalkingGaussian reads aud_ds.npy, aud_eo.npy and aud_hu.npy; aud_mel.npy is for emojax only.
 
     Args:
       path: its place; `KINDS[name].file` is the name expected in a data set folder.

@@ -47,9 +47,7 @@ def heed_the_record(folder: pathlib.Path, manifest: dict) -> None:
     Raises:
       DataError: a stage is to be done again.
     """
-    undone = [name for name, stage in manifest["stages"].items() if not stage["done"]]
-    undone = [name for name in undone if name != "doctor"]
-    if undone:
+    if undone := record.undone(manifest):
         raise DataError(
             expected=f"a folder whose preprocessing is done, {folder}",
             got=f"stages to be done again: {', '.join(undone)}",
@@ -204,12 +202,13 @@ def read_action_units(
     path = folder / files.ACTION_UNITS
     if path.exists():
         read = units.read(path, count_frames(folder, poses))
+        absent = ", ".join(str(n) for n in units.ESTIMATED if n not in read.numbers)
         return dataclasses.replace(
             read,
             values=read.values[numbers],
             success=read.success[numbers],
             source=record.source(manifest, "action_units", path) or read.source,
-        ), []
+        ), [f"action units: without {absent}, of which {path.name} has no column"] if absent else []
     found = np.ones(len(numbers), bool)
     track = tracking.track(
         jax.random.key(0),

@@ -23,6 +23,7 @@ ALMOST = 0.95
 # A second face is a fault when it shares the square with the first in more than this part of
 # frames.
 SHARED = 0.1
+MIN_SIDE = 64  # pixels of the source; in less no lips can be told apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +52,12 @@ def parse(text: str) -> Crop:
     """
     try:
         left, top, side = (int(part) for part in text.split(","))
-        if min(left, top) < 0 or side < 1:
-            raise ValueError("negative")
+        if min(left, top) < 0 or side < MIN_SIDE:
+            raise ValueError("out of range")
     except ValueError as error:
         raise DataError(
-            expected="a crop LEFT,TOP,SIDE of three whole numbers, pixels of the source",
+            expected="a crop LEFT,TOP,SIDE of three whole numbers, pixels of the source, SIDE at "
+            f"least {MIN_SIDE}",
             got=repr(text),
             fix="Write 420,0,1080, say, or leave it out: the head is found then.",
         ) from error

@@ -96,7 +96,7 @@ def check_folder(folder: pathlib.Path | str) -> pathlib.Path:
     if not folder.is_dir():
         raise DataError(
             expected="the folder of a data set",
-            got=f"{folder}, which is none",
+            got=f"{folder}, " + ("a file" if folder.exists() else "which is not there"),
             fix="Make it: experiments/preprocess.py --video FILE --out DIR.",
         )
     return folder

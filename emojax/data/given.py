@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 
 from emojax.data import (
@@ -19,7 +20,7 @@ MIN_SECONDS = 8.0  # below, neither a person's shape nor a mouth's range can be 
 
 
 def check_places(folder: pathlib.Path, settings: Settings) -> None:
-    """Refuses given files that are absent, or are what a stage would write over.
+    """Refuses a folder that is none, and given files that are absent or would be written over.
 
     Args:
       folder: of the data set; may be absent.
@@ -28,6 +29,10 @@ def check_places(folder: pathlib.Path, settings: Settings) -> None:
     Raises:
       DataError: there is such a file.
     """
+    if folder.exists() and not folder.is_dir():
+        raise DataError(
+            expected="--out to be a folder", got=f"{folder}, a file", fix="Choose another name."
+        )
     made = {files.FRAMES, files.PARSING, files.TEETH, files.TORSO, files.GROUND_TRUTH}
     made |= {files.ACTION_UNITS, *(kind.file for kind in audio_features.KINDS.values())}
     for name in ("video", "parsing", "teeth_mask", "au", "audio_features"):
@@ -75,14 +80,15 @@ def check(folder: pathlib.Path, settings: Settings, *, decodes: bool) -> int:
             got=f"{settings.margin}",
             fix="Use 2.4.",
         )
-    if settings.focal is not None and not settings.focal > 0:
+    if settings.focal is not None and not 0 < settings.focal < math.inf:
         raise DataError(
             expected="a positive --focal, in pixels",
             got=f"{settings.focal}",
             fix="Leave it out to use the nominal one.",
         )
+    square = None if settings.crop is None else crop.parse(settings.crop)
     if decodes:
-        count, side = _check_video(settings), settings.size
+        count, side = _check_video(settings, square), settings.size
     else:
         frames = files.numbered(folder / files.FRAMES, ".jpg")
         if not frames:
@@ -113,7 +119,7 @@ def check(folder: pathlib.Path, settings: Settings, *, decodes: bool) -> int:
     return count
 
 
-def _check_video(settings: Settings) -> int:
+def _check_video(settings: Settings, square: crop.Crop | None) -> int:
     """The number of frames that a video is going to give."""
     if settings.video is None:
         raise DataError(expected="a video to make the frames from", got="none", fix="Give --video.")
@@ -126,11 +132,16 @@ def _check_video(settings: Settings) -> int:
         )
     count = video.num_common_frames(facts)
     if count < files.FPS * MIN_SECONDS:
+        fix = "Use a longer video; 3 to 5 minutes give a good head."
+        if max(lost := video.left_out(facts)) > video.LEFT_OUT_SECONDS:
+            short = "sound" if lost[0] > lost[1] else "picture"
+            fix = f"Export it again with both tracks whole: the {short} is the short one."
         raise DataError(
             expected=f"at least {MIN_SECONDS:.0f} seconds of picture with sound",
-            got=f"{count / files.FPS:.1f} s",
-            fix="Use a longer video; 3 to 5 minutes give a good head.",
+            got=f"{count / files.FPS:.1f} s in {settings.video.name}: {facts.duration:.1f} s of "
+            f"picture, {facts.audio.duration:.1f} s of sound",
+            fix=fix,
         )
-    if settings.crop is not None:
-        crop.check(crop.parse(settings.crop), facts.width, facts.height)
+    if square is not None:
+        crop.check(square, facts.width, facts.height)
     return count

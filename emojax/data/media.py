@@ -154,5 +154,6 @@ def undecodable(path: str | os.PathLike, stream: av.stream.Stream) -> DataError:
     return DataError(
         expected=f"{stream.type} that can be decoded",
         got=f"{path}, codec {name}",
-        fix="Convert it where it plays: ffmpeg -i IN -c:v libx264 -crf 16 -c:a aac OUT.mp4",
+        fix="Convert it where it plays, for example with ffmpeg: "
+        "ffmpeg -i IN -c:v libx264 -crf 16 -c:a aac OUT.mp4",
     )

@@ -12,6 +12,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from emojax.data import (
     doctor,
@@ -58,7 +59,7 @@ def run(
     wanted = _wanted(stages, manifest, settings)
     given.check_places(folder, settings)
     asked = {"stages": wanted, "settings": record.of_settings(settings)}
-    anew = overwrite and manifest.get("overwriting") != asked
+    anew = overwrite and not _goes_on(manifest, asked)
     todo = [
         name for name in wanted if anew or not outputs.is_finished(folder, manifest, name, settings)
     ]
@@ -89,8 +90,7 @@ def _run_stage(job: Job, name: str, recorded: dict, count: int) -> None:
     """Runs one stage and keeps the record of it."""
     folder, stages = job.folder, job.manifest["stages"]
     before = stages.get(name, {})
-    read = {key: recorded[key] for key in STAGES[name].reads}
-    stages[name] = before | {"done": False, "begun": True, "settings": read}
+    stages[name] = before | {"done": False, "begun": True}
     _outdate(job.manifest, name)
     job.save()
     for report in (doctor.JSON, doctor.TEXT, doctor.SHEET):
@@ -101,7 +101,7 @@ def _run_stage(job: Job, name: str, recorded: dict, count: int) -> None:
         count = len(job.frames())
     stages[name] = {
         "done": True,
-        "settings": read,
+        "settings": {key: recorded[key] for key in STAGES[name].reads},
         **outputs.settle(folder, name, job.settings, count, before),
         "seconds": round(time.perf_counter() - begin, 3),
         "cpu_seconds": round(time.process_time() - begin_cpu, 3),
@@ -124,6 +124,14 @@ def _wanted(stages: Sequence[str], manifest: dict, settings: Settings) -> list[s
     if settings.video is None and len(wanted) > 1 and "decode" not in manifest["stages"]:
         wanted = [name for name in wanted if name != "decode"]  # made elsewhere: frames are there
     return wanted
+
+
+def _goes_on(manifest: dict, asked: dict) -> bool:
+    """Whether the overwriting that is asked for was begun and not ended."""
+    begun = manifest.get("overwriting", {"stages": [], "settings": {}})
+    return begun["stages"] == asked["stages"] and all(
+        record.same(value, begun["settings"].get(name)) for name, value in asked["settings"].items()
+    )
 
 
 def _outdate(manifest: dict, name: str) -> None:
@@ -153,12 +161,21 @@ def _refuse_other_settings(folder: pathlib.Path, manifest: dict, asked: dict, an
         for key, before in stage["settings"].items():
             now = asked["settings"].get(key)
             is_left_out = key == "video" and now is None
-            if before != now and not is_left_out and (is_wanted or key == "video"):
-                raise DataError(
-                    expected=f"--{key} as when {folder} was begun, {before}",
-                    got=f"{now}",
-                    fix="Use another --out, the same value, or --overwrite.",
-                )
+            if not record.same(before, now) and not is_left_out and (is_wanted or key == "video"):
+                raise _other_setting(folder, key, before, now)
+
+
+def _other_setting(folder: pathlib.Path, key: str, before: Any, now: Any) -> DataError:
+    """The error for a folder that was made with another value of a setting."""
+    expected = f"--{key} as when {folder} was begun, {record.shown(before)}"
+    if key == "video" and before is not None:
+        expected = f"--video {record.shown(before)}, of which {folder} holds the data"
+    is_namesake = before is not None and record.shown(before) == record.shown(now)
+    return DataError(
+        expected=expected,
+        got=f"{record.shown(now)}{', another file of that name' if is_namesake else ''}",
+        fix="Use another --out or the same value, or add --overwrite to replace what is there.",
+    )
 
 
 def _refuse_outdated_input(manifest: dict, todo: list[str]) -> None:

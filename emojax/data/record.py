@@ -9,7 +9,7 @@ Keys of the record:
         done: all is written; False again once something that it read was made anew.
         begun: it has started and not ended; what is there is a mixture.
         replace: the user agreed that what is in its way goes.
-        settings: those that it reads; given files by name and content.
+        settings: that it was done with, those that it reads; given files by name and content.
         files: names of the single files that it wrote.
         written: times of its oldest and newest file, ns; other files are the user's.
         seconds, cpu_seconds, frames, peak_memory_mb: what it took.
@@ -82,6 +82,16 @@ def write(folder: pathlib.Path, content: dict) -> None:
     files.write_text(folder / files.MANIFEST, json.dumps(content, indent=1) + "\n")
 
 
+def undone(content: dict) -> list[str]:
+    """Returns the stages that were stopped, or whose input is newer: files do not go together.
+
+    Args:
+      content: of the record.
+    """
+    stages = content["stages"].items()
+    return [name for name, stage in stages if name != "doctor" and not stage["done"]]
+
+
 def is_ours(stage: dict, path: pathlib.Path) -> bool:
     """Returns whether a file is as a stage left it, by its time of writing.
 
@@ -119,6 +129,31 @@ def of_settings(settings: Any) -> dict:
             value = {"name": value.name, "digest": _digest(value)}
         content[name] = value
     return content
+
+
+def same(one: Any, other: Any) -> bool:
+    """Returns whether two recorded settings agree: given files by content, whatever their names.
+
+    Args:
+      one: value of a setting in a record.
+      other: the same.
+    """
+    return _content(one) == _content(other)
+
+
+def _content(value: Any) -> Any:
+    """What decides about a recorded setting."""
+    return value.get("digest") if isinstance(value, dict) else value
+
+
+def shown(value: Any) -> str:
+    """Returns a recorded setting as people write it: the name of a file, "none" for nothing.
+
+    Args:
+      value: of a setting in a record.
+    """
+    value = value.get("name") if isinstance(value, dict) else value
+    return "none" if value is None else str(value)
 
 
 def _digest(path: pathlib.Path) -> str:

@@ -209,7 +209,8 @@ def _check_moving(path, times, num_packets) -> None:
         got=f"{path}, " + ("a still picture" if still else "a raw stream without timestamps"),
         fix="Name a file with moving pictures."
         if still
-        else "Convert it with its frame rate: ffmpeg -r 25 -i IN -crf 16 OUT.mp4",
+        else "Convert it with its frame rate, for example with ffmpeg: "
+        "ffmpeg -r 25 -i IN -crf 16 OUT.mp4",
     )
 
 
@@ -229,6 +230,6 @@ def _check_complete(container, streams, path, start, end, track) -> None:
             raise DataError(
                 expected=f"{promised:.1f} s, as the file says",
                 got=f"{path}, a truncated file of which {seconds:.1f} s can be read",
-                fix="Copy or download it again, or keep what can be read: "
+                fix="Copy or download it again, or keep what can be read, for example with ffmpeg: "
                 "ffmpeg -i IN -c copy OUT.mkv",
             )

@@ -190,7 +190,7 @@ def _check_lost(path, facts: Probe, last: float, time: float) -> None:
         raise DataError(
             expected="pictures that can be decoded",
             got=f"{path}, damaged from {last:.1f} to {time:.1f} s ({lost} pictures lost)",
-            fix="Copy or download it again, or cut the damaged part out: "
+            fix="Copy or download it again, or cut the damaged part out, for example with ffmpeg: "
             "ffmpeg -i IN -ss START -to END OUT.mp4",
         )
 

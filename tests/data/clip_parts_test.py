@@ -1,9 +1,11 @@
 """Parts of a folder on their own; how they fit together is in clip_test.py."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from emojax.data import clip_parts, files, record
+from emojax.data import action_units, clip_parts, files, record
 from emojax.data.errors import DataError
 from emojax.data.job import Settings
 from tests.data import folders
@@ -40,3 +42,21 @@ def test_damaged_valence_is_named(folder, content):
     (folder / files.VALENCE_AROUSAL).write_bytes(content)
     with pytest.raises(DataError, match=r"va\.npy"):
         clip_parts.read_valence_arousal(folder, np.arange(30))
+
+
+def test_units_that_a_file_lacks_are_named(small, folder):
+    every = folders.true_action_units(small[0])
+    needed = tuple(n for n in every.numbers if n not in (2, 26))
+    few = dataclasses.replace(
+        every, numbers=needed, values=np.stack([every.column(n) for n in needed], axis=-1)
+    )
+    poses, _ = clip_parts.read_poses(folder)
+    points, cuts, focal = small[0].landmarks, np.zeros(0, int), np.ones(2)
+    for units, fallbacks in ((every, []), (few, ["2, 26"])):
+        action_units.write(folder / files.ACTION_UNITS, units)
+        read, said = clip_parts.read_action_units(
+            folder, poses, points, cuts, focal, 64, record.empty()
+        )
+        assert read.numbers == units.numbers
+        assert len(said) == len(fallbacks)
+        assert all(text in line for text, line in zip(fallbacks, said, strict=True))

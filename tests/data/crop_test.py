@@ -56,7 +56,7 @@ def test_no_face_is_refused():
 
 def test_the_users_square():
     assert crop.parse("10,20,300") == Crop(10, 20, 300)
-    for text in ("10,20", "a,b,c", "-1,0,5", "0,0,0", ""):
+    for text in ("10,20", "a,b,c", "-1,0,5", "0,0,0", "0,0,1", "0,0,63", ""):
         with pytest.raises(DataError, match="LEFT,TOP,SIDE"):
             crop.parse(text)
     with pytest.raises(DataError, match="640 x 480"):

@@ -92,10 +92,12 @@ FAULTS = [
     (faults.frozen_upper_face, "unit_columns", BAD),
     (faults.dummy_blinks, "unit_columns", BAD),
     (faults.one_dummy_unit, "unit_columns", USABLE),
+    (faults.one_dummy_unit_that_is_optional, "unit_columns", USABLE),
     (faults.late_units, "unit_lag", BAD),
     (faults.units_of_another_clip, "unit_agreement", BAD),
     (faults.wrong_blinks, "blink_agreement", USABLE),
     (faults.failed_units, "unit_failures", USABLE),
+    (faults.stages_out_of_date, "stages", BAD),
     (faults.source_of_thirty_fps, "source_rate", USABLE),
     (faults.variable_rate, "source_rate", USABLE),
     (faults.sound_ends_early, "source_lengths", USABLE),
@@ -209,7 +211,7 @@ def test_a_folder_made_elsewhere_is_judged_by_its_own_files(good, copy):
         (copy / name).unlink()
     found = doctor.examine(copy, thresholds=SMALL)
     assert found.verdict == report.GOOD
-    for name in ("source_rate", "source_lengths", "source_sound_rate", "source_size"):
+    for name in ("stages", "source_rate", "source_lengths", "source_sound_rate", "source_size"):
         assert found[name].level == report.UNKNOWN
     assert "several_faces" not in {finding.name for finding in found.findings}
 

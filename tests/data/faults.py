@@ -474,6 +474,10 @@ def one_dummy_unit(folder):
     change_units(folder, lambda x: x.update({4: 0 * x[4] + 1.5}))
 
 
+def one_dummy_unit_that_is_optional(folder):
+    change_units(folder, lambda x: x.update({26: 0 * x[26]}))
+
+
 def late_units(folder):
     change_units(folder, lambda x: x.update({n: np.roll(x[n], 6) for n in x}))
 
@@ -500,6 +504,13 @@ def change_record(folder, **video):
     path = folder / files.MANIFEST
     content = json.loads(path.read_text())
     content["video"].update(video)
+    files.write_text(path, json.dumps(content))
+
+
+def stages_out_of_date(folder):
+    path = folder / files.MANIFEST
+    content = json.loads(path.read_text())
+    content["stages"] = {"decode": {"done": False}, "torso": {"done": False}}
     files.write_text(path, json.dumps(content))
 
 

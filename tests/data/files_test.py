@@ -117,3 +117,12 @@ def test_misnumbered_pictures_are_named(tmp_path, stray):
     (tmp_path / stray).touch()
     with pytest.raises(DataError, match=r"jpg"):
         files.numbered(tmp_path, ".jpg")
+
+
+def test_a_file_is_told_from_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert files.check_folder(str(tmp_path)) == tmp_path
+    with pytest.raises(DataError, match=r"got .*file, a file"):
+        files.check_folder(tmp_path / "file")
+    with pytest.raises(DataError, match=r"got .*nothing, which is not there"):
+        files.check_folder(tmp_path / "nothing")

@@ -9,7 +9,7 @@ import pytest
 from emojax.data import files, given, pipeline
 from emojax.data.errors import DataError
 from emojax.data.job import Settings
-from tests.data import folders
+from tests.data import folders, media
 
 
 def _content(folder):
@@ -81,10 +81,18 @@ def test_masks_of_another_size_cost_nothing(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("size", 8), ("margin", 1.0), ("focal", 0.0), ("focal", -3.0)]
+    ("option", "value"),
+    [
+        ("size", 8),
+        ("margin", 1.0),
+        ("focal", 0.0),
+        ("focal", -3.0),
+        ("focal", float("inf")),
+        ("crop", "0,0,1"),
+    ],
 )
 def test_options_out_of_range_are_refused(folder, option, value):
-    with pytest.raises(DataError, match=f"--{option}"):
+    with pytest.raises(DataError, match=f"--{option}|a {option} "):
         given.check(folder, Settings(**{option: value}), decodes=False)
 
 
@@ -93,6 +101,23 @@ def test_an_empty_folder_is_told_to_decode(tmp_path):
         pipeline.run(tmp_path / "new", Settings(), stages=["landmarks"])
     assert not (tmp_path / "new").exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(DataError, match=r"--out to be a folder; got .*out, a file"):
+        pipeline.run(tmp_path / "out", Settings(), stages=["landmarks"])
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("pictures", "sound", "short"), [(10, 3, "sound"), (3, 10, "picture")])
+def test_the_short_track_is_named(tmp_path, pictures, sound, short):
+    path = media.write(
+        tmp_path / "talk.mkv", times=media.regular(25, pictures), sound=media.clicks([1], sound)
+    )
+    message = rf"got 3\.\d s in talk\.mkv: {pictures}\.\d s of picture, {sound}\.\d s of sound"
+    with pytest.raises(DataError, match=f"{message}.*the {short} is the short one"):
+        pipeline.run(tmp_path / "out", Settings(video=path))
 
 
 def test_the_number_of_frames_is_that_of_the_folder(folder):

@@ -137,6 +137,46 @@ def test_other_settings_are_refused(made, video):
         pipeline.run(folder, Settings(video=video, size=SIZE, focal=900.0))
 
 
+def test_the_same_video_by_another_name_is_no_other(made, video, tmp_path):
+    same = shutil.copy(video, tmp_path / "renamed.mp4")
+    again = pipeline.run(made[0], Settings(video=same, size=SIZE))
+    assert again["stages"] == made[1]["stages"]
+    other = tmp_path / video.name
+    other.write_bytes(video.read_bytes() + bytes(9))
+    message = f"{video.name}, of which .* holds the data; got {video.name}, another file of that"
+    with pytest.raises(DataError, match=message):
+        pipeline.run(made[0], Settings(video=other, size=SIZE))
+
+
+def test_only_what_a_stage_was_done_with_is_recorded(folder, tmp_path, monkeypatch):
+    np.save(tmp_path / "ds.npy", np.zeros((30, 16, 29), np.float32))
+    given = Settings(audio_features=tmp_path / "ds.npy")
+    _kill_at(monkeypatch, "aud_ds.npy")
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(folder, given, stages=["features"])
+    monkeypatch.undo()
+    assert "settings" not in _stages(folder)["features"]
+    pipeline.run(folder, given, stages=["features"])
+    assert _stages(folder)["features"]["settings"]["audio_features"]["name"] == "ds.npy"
+    with pytest.raises(DataError, match=r"--audio_features as when .*, ds\.npy; got none"):
+        pipeline.run(folder, Settings(), stages=["features"])
+
+
+def test_a_renamed_file_does_not_begin_an_overwriting_anew(folder, tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", np.zeros((30, 16, 29), np.float32))
+    shutil.copy(tmp_path / "a.npy", tmp_path / "b.npy")
+    stages = ["background", "features"]
+    _kill_at(monkeypatch, "aud_ds.npy")
+    settings = Settings(audio_features=tmp_path / "a.npy")
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(folder, settings, stages=stages, overwrite=True)
+    monkeypatch.undo()
+    stamp = (folder / files.BACKGROUND).stat().st_mtime_ns
+    settings = Settings(audio_features=tmp_path / "b.npy")
+    pipeline.run(folder, settings, stages=stages, overwrite=True)
+    assert (folder / files.BACKGROUND).stat().st_mtime_ns == stamp
+
+
 @pytest.mark.parametrize("stage", ["tracking", "background", "torso", "action_units", "features"])
 def test_a_killed_stage_is_begun_again_and_gives_the_same(small, folder, stage, monkeypatch):
     if stage == "action_units":  # needs the track, which is not under test then

@@ -64,3 +64,23 @@ def test_given_files_are_known_by_name_and_content(tmp_path):
     paths[1].write_text("two")
     assert record.of_settings(Settings(au=paths[1])) != first
     assert set(first) == {field.name for field in dataclasses.fields(Settings)}
+
+
+def test_given_files_are_the_same_by_content_whatever_their_names(tmp_path):
+    for name, text in (("a.csv", "one"), ("b.csv", "one"), ("c.csv", "two")):
+        (tmp_path / name).write_text(text)
+    one, namesake, other = (
+        record.of_settings(Settings(au=tmp_path / name))["au"]
+        for name in ("a.csv", "b.csv", "c.csv")
+    )
+    assert record.same(one, namesake)
+    assert not record.same(one, other)
+    assert not record.same(one, None)
+    assert record.same(512, 512)
+    assert [record.shown(value) for value in (one, None, 512)] == ["a.csv", "none", "512"]
+
+
+def test_what_is_to_be_done_again_is_told_but_for_the_verdict():
+    done, undone = {"done": True}, {"done": False}
+    content = {"stages": {"decode": done, "torso": undone, "doctor": undone}}
+    assert record.undone(content) == ["torso"]

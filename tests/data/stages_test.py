@@ -1,6 +1,5 @@
 """What single stages do with what they are given; the whole run is in pipeline_test.py."""
 
-import dataclasses
 import shutil
 
 import numpy as np
@@ -72,26 +71,15 @@ def test_given_masks_are_used(small, folder, tmp_path):
         pipeline.run(folder, Settings(parsing=parsing), stages=["masks"], overwrite=True)
 
 
-def test_no_face_several_faces_and_a_lost_face(tmp_path):
+def test_a_face_that_is_mostly_lost_is_refused(tmp_path):
     pytest.importorskip("dlib", reason="needs the extra face: dlib-bin")
-    nobody = actor.film(num_frames=210, size=64, face_lost=(0, 210))
-    both = actor.film(num_frames=210, size=SIZE, second_face=True)
-    actor.write_video(tmp_path / "nobody.mp4", nobody)
-    actor.write_video(tmp_path / "both.mp4", both)
-    settings = Settings(size=SIZE)
-    for name, message in (("nobody", "a face that looks"), ("both", "one face in the picture")):
-        video = tmp_path / f"{name}.mp4"
-        with pytest.raises(DataError, match=message):
-            pipeline.run(
-                tmp_path / name, dataclasses.replace(settings, video=video), stages=["decode"]
-            )
     half = actor.film(num_frames=30, size=SIZE, face_lost=(3, 27))
     folder = tmp_path / "half"
     files.make_folder(folder / files.FRAMES)
     for t, image in enumerate(half.images):
         files.write_picture(folder / files.FRAMES / f"{t}.jpg", image)
     with pytest.raises(DataError, match=r"50% of the frames; got one in 2"):
-        pipeline.run(folder, settings, stages=["landmarks"])
+        pipeline.run(folder, Settings(size=SIZE), stages=["landmarks"])
 
 
 def test_background_is_drawn_from_frames_with_a_face(small, folder):

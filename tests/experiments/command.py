@@ -1,9 +1,16 @@
 """Experiments as a user starts them."""
 
+import contextlib
+import functools
+import importlib
 import os
 import pathlib
 import subprocess
 import sys
+import types
+from unittest import mock
+
+from absl import flags
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -24,3 +31,14 @@ def run(name: str, *arguments: object) -> subprocess.CompletedProcess:
     with start(name, *arguments) as process:
         output, errors = process.communicate()
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def module(name: str) -> types.ModuleType:
+    """Returns experiments/NAME.py as a module, for its functions; its flags are its own."""
+    own = flags.FlagValues()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(sys, "path", [str(ROOT / "experiments"), *sys.path]))
+        for define in (attribute for attribute in dir(flags) if attribute.startswith("DEFINE_")):
+            bound = functools.partial(getattr(flags, define), flag_values=own)
+            stack.enter_context(mock.patch.object(flags, define, bound))
+        return importlib.import_module(name)

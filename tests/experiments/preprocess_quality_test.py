@@ -1,39 +1,21 @@
 """What the figures of preprocessing measure, on films and pictures whose truth is known."""
 
-import importlib.util
 import pathlib
-import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
 from emojax.data import files, tracking
 from emojax.data.labels import Label
 from emojax.opencv import cv2
 from tests.data import actor, faults, folders
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-FLAGS = ("clips", "runs", "out", "sheets")
+from tests.experiments import command
 
 
 @pytest.fixture(scope="module")
 def quality():
-    """The experiment as a module; other experiments' flags of the same names are left alone."""
-    path = ROOT / "experiments" / "preprocess_quality.py"
-    spec = importlib.util.spec_from_file_location("preprocess_quality", path)
-    module = importlib.util.module_from_spec(spec)
-    others = {name: flags.FLAGS[name] for name in FLAGS if name in flags.FLAGS}
-    for name in others:
-        delattr(flags.FLAGS, name)
-    sys.modules["preprocess_quality"] = module  # a process of its own looks for it there
-    spec.loader.exec_module(module)
-    for name in FLAGS:
-        delattr(flags.FLAGS, name)
-    for name, flag in others.items():
-        flags.FLAGS[name] = flag
-    yield module
-    del sys.modules["preprocess_quality"]
+    """The experiment as a module."""
+    return command.module("preprocess_quality")
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +143,7 @@ def test_the_sheets_show_before_and_after(quality, folder):
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="needs Linux")
 def test_reading_at_random_keeps_little_in_memory(quality, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    monkeypatch.syspath_prepend(str(command.ROOT / "experiments"))
     found = quality.prefetch_memory(600, 256)  # 300 MB of pictures
     assert found["frames"] == 600
     assert found["resident_before_mb"] < found["peak_resident_mb"]

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from emojax.data import audio, audio_features, files
+from emojax.data import action_units, audio, audio_features, files, record
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
-from emojax.data.checkup.curves import FPS
 from emojax.data.checkup.report import GOOD, NOT_USABLE, USABLE, Finding, remake, stated
 from emojax.data.checkup.thresholds import Thresholds
 
@@ -34,6 +33,7 @@ def check(contents: Contents, thresholds: Thresholds) -> list[Finding]:
         _features(contents),
         _units(contents),
         _valence_arousal(contents),
+        _stages(contents),
         *_source(contents, thresholds),
     ]
 
@@ -41,7 +41,7 @@ def check(contents: Contents, thresholds: Thresholds) -> list[Finding]:
 def _sound(contents: Contents) -> Finding:
     """Whether there is sound that can be read."""
     fault = contents.faults.get("sound")
-    advice = "Extract it from the video: ffmpeg -i VIDEO -ar 16000 -ac 1 aud.wav"
+    advice = f"Extract it from the video, {audio.REMAKE}"
     if contents.sound is not None:
         return stated("sound", "sound", f"{_seconds(contents):.2f} s", GOOD)
     level = USABLE if contents.features and not fault else NOT_USABLE
@@ -59,14 +59,14 @@ def _sound_length(contents: Contents, thresholds: Thresholds) -> Finding:
     if contents.sound is None or not len(contents):
         return report.unknown(name, title, "Needs sound and pictures.")
     seconds = _seconds(contents)
-    ratio = seconds * FPS / len(contents)
-    rate = min(_OTHER_RATES, key=lambda fps: abs(ratio * fps / FPS - 1))
-    is_close = abs(ratio * rate / FPS - 1) < _RATIO
+    ratio = seconds * files.FPS / len(contents)
+    rate = min(_OTHER_RATES, key=lambda fps: abs(ratio * fps / files.FPS - 1))
+    is_close = abs(ratio * rate / files.FPS - 1) < _RATIO
     hint = f"; pictures at {rate:g} fps would have this length." if is_close else "."
     return report.at_most(
         name,
         title,
-        abs(seconds - len(contents) / FPS),
+        abs(seconds - len(contents) / files.FPS),
         thresholds.sound_difference,
         unit="s",
         advice=f"Make pictures (25 fps) and sound again from one video{hint}",
@@ -104,8 +104,10 @@ def _units(contents: Contents) -> Finding:
     if contents.units is None:
         text = "none; estimated from landmarks"
         return stated(name, title, text, USABLE, advice=f"Make them: {remake('action_units')}.")
-    numbers = ", ".join(map(str, contents.units.numbers))
-    return stated(name, title, f"{len(contents.units.values)} rows of {numbers}", GOOD)
+    has = contents.units.numbers
+    absent = ", ".join(str(n) for n in action_units.ESTIMATED if n not in has)
+    text = f"{len(contents.units.values)} rows of {', '.join(map(str, has))}"
+    return stated(name, title, text + (f"; without {absent}" if absent else ""), GOOD)
 
 
 def _valence_arousal(contents: Contents) -> Finding:
@@ -125,6 +127,24 @@ def _valence_arousal(contents: Contents) -> Finding:
         fits, text = False, f"cannot be read: {error}"
     advice = "" if fits else f"Write {path.name} with one row in [-1, 1] for each frame."
     return stated(name, title, text, GOOD if fits else NOT_USABLE, advice=advice)
+
+
+def _stages(contents: Contents) -> Finding:
+    """Whether all files are of one run: none made before what it was made from."""
+    name, title = "stages", "stages of preprocessing"
+    if not contents.manifest:
+        return report.unknown(name, title, "Recorded by experiments/preprocess.py only.")
+    undone = record.undone(contents.manifest)
+    if not undone:
+        return stated(name, title, "none out of date", GOOD)
+    return stated(
+        name,
+        title,
+        f"out of date or stopped: {', '.join(undone)}",
+        NOT_USABLE,
+        advice="Make them from what is there now: experiments/preprocess.py --video FILE --out DIR "
+        "with the options that you want, all stages, without --overwrite.",
+    )
 
 
 def _source(contents: Contents, thresholds: Thresholds) -> list[Finding]:
@@ -165,7 +185,7 @@ def _source_rate(video: dict, thresholds: Thresholds) -> Finding:
     fps = _figure(video, "fps") or _figure(video, "nominal_fps")
     if fps is None:
         return report.unknown(name, title, "Recorded by experiments/preprocess.py only.")
-    off = abs(fps / FPS - max(1, round(fps / FPS)))
+    off = abs(fps / files.FPS - max(1, round(fps / files.FPS)))
     is_variable = bool(video.get("is_variable", False))
     good = off <= thresholds.source_fps[0] and not is_variable
     return stated(

@@ -7,7 +7,6 @@ the doctor. Frames are numbered as the pictures are; T is one more than the high
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import zipfile
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from emojax.data import (
     cameras,
     files,
     landmarks,
+    record,
 )
 from emojax.data.action_units import ActionUnits
 from emojax.data.audio import Wav
@@ -143,7 +143,7 @@ def read(folder: pathlib.Path, *, progress: Callable = iter) -> Contents:
     if count and (folder / files.ACTION_UNITS).exists():
         units = attempt("action_units", action_units.read, folder / files.ACTION_UNITS, count)
     if (folder / files.MANIFEST).exists():
-        manifest = attempt("manifest", _manifest, folder / files.MANIFEST)
+        manifest = attempt("manifest", record.read, folder)
     return Contents(
         folder=folder,
         faults=faults,
@@ -291,11 +291,3 @@ def _poses(folder: pathlib.Path, count: int) -> tuple | None:
 def _features(path: pathlib.Path, count: int, name: str) -> AudioFeatures:
     """Sound features of a known kind."""
     return audio_features.load(path, count, name=name)
-
-
-def _manifest(path: pathlib.Path) -> dict:
-    """The record of preprocessing."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise DataError(expected=f"a record in {path.name}", got="something else", fix="Delete it.")
-    return content

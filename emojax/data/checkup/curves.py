@@ -18,9 +18,8 @@ from emojax.data import (
 )
 from emojax.data.checkup.contents import Contents
 
-FPS = files.FPS
 SILENCE = -100.0  # dB of full scale, given to digital silence
-_SAMPLES = audio.RATE // FPS
+_SAMPLES = audio.RATE // files.FPS
 
 
 @dataclasses.dataclass(frozen=True)

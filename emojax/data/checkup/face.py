@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from emojax.data import action_units, face68
+from emojax.data import action_units, face68, files
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
-from emojax.data.checkup.curves import FPS, Curves, filled, longest_run, second_difference, usual
+from emojax.data.checkup.curves import Curves, filled, longest_run, second_difference, usual
 from emojax.data.checkup.report import GOOD, USABLE, Finding, remake, stated
 from emojax.data.checkup.thresholds import Thresholds
 
@@ -42,7 +42,7 @@ def _presence(contents: Contents, thresholds: Thresholds) -> list[Finding]:
     start, length = longest_run(lost)
     out = [
         report.at_most(
-            "lost_seconds", "longest stretch without face", length / FPS,
+            "lost_seconds", "longest stretch without face", length / files.FPS,
             thresholds.lost_seconds, unit="s",
             advice=f"Cut frames {start} to {start + length - 1} out of the video: there is no "
             "face to learn from.",
@@ -206,7 +206,7 @@ def _expression(contents: Contents, curves: Curves, thresholds: Thresholds) -> l
     opening = curves.opening[np.isfinite(curves.opening)]
     low, high = np.percentile(opening, [2, 98])
     found = action_units.blinks(filled(curves.drop))
-    rate = len(found) / (len(contents) / FPS / 60)
+    rate = len(found) / (len(contents) / files.FPS / 60)
     least, most = thresholds.blinks
     level = GOOD if least <= rate <= most else USABLE
     few = "Use a clip with blinks: without, closed eyes cannot be learned."

@@ -6,21 +6,16 @@ fallback is usable.
 
 from __future__ import annotations
 
-import pathlib
-import struct
-
 import numpy as np
 
-from emojax.data import files
+from emojax.data import arrays, files
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
-from emojax.data.checkup.curves import FPS
 from emojax.data.checkup.report import GOOD, NOT_USABLE, USABLE, Finding, remake, stated
 from emojax.data.checkup.thresholds import Thresholds
 
 # Poses follow landmarks.
 _LANDMARKS = remake("landmarks", "tracking")
-_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 def check(contents: Contents, thresholds: Thresholds) -> list[Finding]:
@@ -56,7 +51,8 @@ def _pictures(contents: Contents, thresholds: Thresholds) -> list[Finding]:
     level, advice = GOOD, ""
     if contents.kind != files.FRAMES:
         level, advice = USABLE, f"Restore {files.FRAMES}: {contents.kind} was compressed twice."
-    out = [stated("pictures", title, f"{count} in {contents.kind}", level, advice=advice)]
+    text = f"{len(contents.paths)} in {contents.kind}"
+    out = [stated("pictures", title, text, level, advice=advice)]
     missing = sorted(set(range(count)) - set(contents.paths))
     used = [t for t in missing if contents.tracked[t]]
     value = fault or (f"{len(missing)} missing, {missing[0]} the first" if missing else "gapless")
@@ -112,7 +108,7 @@ def _pictures(contents: Contents, thresholds: Thresholds) -> list[Finding]:
         report.at_least(
             "duration",
             "length of the clip",
-            count / FPS,
+            count / files.FPS,
             thresholds.seconds,
             unit="s",
             advice="Use a longer recording: 3 to 5 minutes give a good head.",
@@ -209,42 +205,12 @@ def _masks(contents: Contents) -> list[Finding]:
         bad = [
             f"{path.name} {problem}"
             for path, is_wanted in zip(paths, wanted, strict=True)
-            if is_wanted and (problem := _problem(path, contents.size))
+            if is_wanted and (problem := arrays.fault(path, contents.size))
         ]
         value = f"{len(there)}, all well" if not bad else f"{len(bad)} bad: {bad[0]} the first"
         advice = f"Make {kind} again from {contents.kind}: {make}." if bad else ""
         out.append(stated(name, what, value, NOT_USABLE if bad else GOOD, advice=advice))
     return out
-
-
-def _problem(path: pathlib.Path, size: tuple[int, int] | None) -> str:
-    """What is wrong with a mask or picture file, "" if nothing is; its head and tail are read."""
-    try:
-        with path.open("rb") as file:
-            if path.suffix == ".png":
-                head = file.read(24)
-                file.seek(0, 2)
-                file.seek(max(file.tell() - 16, 0))
-                if len(head) < 24 or not head.startswith(_PNG_START):
-                    return "is no PNG"
-                if _PNG_END not in file.read():
-                    return "is cut short"
-                width, height = struct.unpack(">II", head[16:24])
-                shape = (height, width)
-            else:
-                version = np.lib.format.read_magic(file)
-                read = getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")
-                shape, _, dtype = read(file)
-                start = file.tell()
-                if path.stat().st_size - start != dtype.itemsize * int(np.prod(shape)):
-                    return "is cut short"
-    except FileNotFoundError:
-        return "is missing"
-    except (OSError, ValueError, AttributeError) as error:
-        return f"cannot be read ({error})"
-    if size is not None and tuple(shape[:2]) != tuple(size):
-        return f"is {shape[1] if len(shape) > 1 else 0} x {shape[0]}, not as the pictures"
-    return ""
 
 
 def _background(contents: Contents) -> Finding:

@@ -6,9 +6,10 @@ import itertools
 
 import numpy as np
 
+from emojax.data import files
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
-from emojax.data.checkup.curves import FPS, Curves, longest_run, second_difference
+from emojax.data.checkup.curves import Curves, longest_run, second_difference
 from emojax.data.checkup.report import Finding
 from emojax.data.checkup.thresholds import Thresholds
 
@@ -44,8 +45,9 @@ def check(
             frames=(int(np.argmax(same)) + 1,) if same.any() else (),
         ),
         report.at_most(
-            "frozen_seconds", "longest frozen stretch", length / FPS, thresholds.frozen_seconds,
-            unit="s", advice=f"Cut frames {start} to {start + length} out: the picture stands "
+            "frozen_seconds", "longest frozen stretch", length / files.FPS,
+            thresholds.frozen_seconds, unit="s",
+            advice=f"Cut frames {start} to {start + length} out: the picture stands "
             "still there.",
             frames=(start,) if length else (),
         ),

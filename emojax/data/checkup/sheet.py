@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emojax.data import face68
+from emojax.data import face68, files
 from emojax.data.checkup import report, samples
 from emojax.data.checkup.contents import Contents
-from emojax.data.checkup.curves import FPS, Curves
+from emojax.data.checkup.curves import Curves
 from emojax.data.checkup.report import Finding
 from emojax.data.labels import Label
 from emojax.opencv import cv2
@@ -64,7 +64,7 @@ def draw(name: str, findings: list[Finding], contents: Contents, curves: Curves)
     if contents.size is not None and contents.readable.any():
         there = np.flatnonzero(contents.readable)
         spread = there[np.linspace(0, len(there) - 1, COLUMNS).astype(int)]
-        overview = [_Tile(int(t), f"frame {t}  {t / FPS:.1f} s", False) for t in spread]
+        overview = [_Tile(int(t), f"frame {t}  {t / files.FPS:.1f} s", False) for t in spread]
         for title, tiles in (
             ("Look here", _trouble(findings, contents)),
             ("Over the clip", overview),
@@ -109,7 +109,7 @@ def _header(name: str, findings: list[Finding], contents: Contents) -> np.ndarra
     size = "" if contents.size is None else f"   {contents.size[1]} x {contents.size[0]}"
     text = f"{name}: {level}"
     _write(band, text, (12, 36), (255, 255, 255), scale=1.0, thickness=2)
-    facts = f"{len(contents)} frames   {len(contents) / FPS:.1f} s{size}"
+    facts = f"{len(contents)} frames   {len(contents) / files.FPS:.1f} s{size}"
     (width, _), _ = cv2.getTextSize(facts, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)
     _write(band, facts, (WIDTH - width - 12, 34), (255, 255, 255), scale=0.6)
     return band

@@ -48,8 +48,8 @@ def check(contents: Contents, curves: Curves, thresholds: Thresholds) -> list[Fi
             f"{sound.rate} Hz",
             USABLE,
             good=f"{audio.RATE} Hz",
-            advice="Convert: other tools take 16 kHz for granted (emojax resamples). "
-            "ffmpeg -i aud.wav -ar 16000 -ac 1 OUT.wav",
+            advice="Convert: other tools take 16 kHz for granted (emojax resamples), "
+            "for example with ffmpeg: ffmpeg -i aud.wav -ar 16000 -ac 1 OUT.wav",
         )
     channels = stated(
         "sound_channels",
@@ -57,7 +57,9 @@ def check(contents: Contents, curves: Curves, thresholds: Thresholds) -> list[Fi
         f"{sound.channels}",
         GOOD if sound.channels == 1 else USABLE,
         good="1",
-        advice="" if sound.channels == 1 else "Mix to one: ffmpeg -i aud.wav -ac 1 OUT.wav",
+        advice=""
+        if sound.channels == 1
+        else "Mix to one, for example with ffmpeg: ffmpeg -i aud.wav -ac 1 OUT.wav",
     )
     loud = loud_level(curves.loudness)
     if loud <= SILENCE + 1:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from emojax.data import audio, audio_features
+from emojax.data import audio, audio_features, files
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
-from emojax.data.checkup.curves import FPS, Curves, filled
+from emojax.data.checkup.curves import Curves, filled
 from emojax.data.checkup.following import Following, follow, principal_parts
 from emojax.data.checkup.report import NOT_USABLE, USABLE, Finding
 from emojax.data.checkup.sound import loud_level
@@ -78,7 +78,7 @@ def check(contents: Contents, curves: Curves, thresholds: Thresholds) -> list[Fi
 def _lips_from_sound(contents: Contents, curves: Curves) -> Following | None:
     """How the lips follow the sound."""
     count = len(contents)
-    steps = audio_features.log_mel(contents.sound.waveform[: count * audio.RATE // FPS])
+    steps = audio_features.log_mel(contents.sound.waveform[: count * audio.RATE // files.FPS])
     bands = steps.reshape(len(steps), NUM_BANDS, -1).mean(axis=-1)
     around = audio_features.windows(bands, count, window=WINDOW)  # centred on the frames' times
     pairs = around.reshape(count, WINDOW // 2, 2, NUM_BANDS).mean(axis=2)
@@ -104,7 +104,7 @@ def _pair(
             report.unknown(f"{name}_clarity", clarity_title, why),
         ]
     limits = thresholds.sync_clarity
-    if count < FPS * thresholds.clarity_seconds:
+    if count < files.FPS * thresholds.clarity_seconds:
         limits = (limits[0], None)
         strangers = "Use a longer clip: whether sound and pictures belong together is not clear."
     clarity = report.at_least(
@@ -120,7 +120,7 @@ def _pair(
     size = abs(found.lag)
     level = report.GOOD if size <= good else USABLE if size <= usable else NOT_USABLE
     when = "later" if found.lag > 0 else "earlier"
-    advice = shift.format(frames=size, seconds=size / FPS, when=when)
+    advice = shift.format(frames=size, seconds=size / files.FPS, when=when)
     lag = report.stated(
         f"{name}_lag",
         lag_title,

@@ -37,7 +37,7 @@ def check(contents: Contents, curves: Curves, thresholds: Thresholds) -> list[Fi
 
 def _columns(contents: Contents) -> Finding:
     """Columns that never change: dummies, a face that was not tracked."""
-    still = [n for n in REQUIRED if contents.units.column(n).std() < MIN_SPREAD]
+    still = [n for n in contents.units.numbers if contents.units.column(n).std() < MIN_SPREAD]
     upper = [n for n in REQUIRED if n not in (MOUTH, BLINK)]
     frozen = sum(n in still for n in upper) > len(upper) / 2
     level = GOOD if not still else USABLE

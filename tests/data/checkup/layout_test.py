@@ -1,7 +1,6 @@
-"""Heads and tails of files tell what is wrong with them. Faults in folders are in doctor_test."""
+"""Pictures are counted and measured. Faults in folders are in doctor_test."""
 
 import numpy as np
-import pytest
 
 from emojax.data import files
 from emojax.data.checkup import contents, layout
@@ -18,13 +17,9 @@ def test_pictures_that_are_not_square_are_not_usable(tmp_path):
     assert found["shape"].value == "128 x 96"
 
 
-@pytest.mark.parametrize("cut", [0, 10, 60])
-def test_masks_that_are_cut_short_are_told_from_whole_ones(cut, tmp_path):
-    files.write_array(tmp_path / "0.npy", np.zeros((96, 96), bool))
-    files.write_picture(tmp_path / "0.png", np.zeros((96, 96, 3), np.uint8))
-    for path in (tmp_path / "0.npy", tmp_path / "0.png"):
-        assert layout._problem(path, (96, 96)) == ""
-        assert "not as the pictures" in layout._problem(path, (90, 96))
-        path.write_bytes(path.read_bytes()[:cut])
-        assert layout._problem(path, (96, 96))
-    assert layout._problem(tmp_path / "1.png", None) == "is missing"
+def test_pictures_are_counted_not_numbered(folder):
+    for number in (11, 12, 13):
+        (folder / files.FRAMES / f"{number}.jpg").unlink()
+    found = {f.name: f for f in layout.check(contents.read(folder), Thresholds())}
+    assert found["pictures"].value == f"27 in {files.FRAMES}"
+    assert found["frame_numbers"].value == "3 missing, 11 the first"
