@@ -1,6 +1,7 @@
 """Fixtures for all tests, and the kernels built once before any of them runs."""
 
 import os
+import pathlib
 
 import jaxlib
 import pytest
@@ -10,6 +11,11 @@ import pytest
 if jaxlib.__version__.startswith("0.10."):
     _flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{_flags} --xla_cpu_use_fusion_emitters=false"
+
+# Workers, and the programs that tests start, share what they compile; later runs find it again.
+_CACHE = pathlib.Path(__file__).resolve().parent.parent / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 import jax
 

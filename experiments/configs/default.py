@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from configs import talking_gaussian
 
-from emojax.training.recipe import Phase, Recipe, Stage
+from emojax.training.recipe import TRAINABLE, Phase, Recipe, Stage
 
 
 def _each_phase(recipe: Recipe, change: Callable[[Stage, Phase], Phase]) -> Recipe:
@@ -82,6 +82,27 @@ def faint_gaussians(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, stages=tuple(change(stage) for stage in recipe.stages))
 
 
+def whole_fuse(recipe: Recipe) -> Recipe:
+    """In the fused picture all of both branches trains, slowly: edges meet what is behind them.
+
+    The original trains colours and the face's opacities alone; the outline of the head was learned
+    against green, and a binary mask.
+    """
+    trains = tuple(name for name in TRAINABLE if name != "poses")
+
+    def change(stage: Stage) -> Stage:
+        if stage.target != "fused":
+            return stage
+        rates = dataclasses.replace(
+            stage.rates, means=(1.6e-5, 1.6e-6), means_steps=stage.steps, quaternions=2e-4,
+            scales=6e-4, opacities=0.01, grids=5e-4, networks=5e-5, audio_attention=2.5e-4,
+        )  # fmt: skip
+        phases = tuple(dataclasses.replace(phase, trains=trains) for phase in stage.phases)
+        return dataclasses.replace(stage, rates=rates, phases=phases)
+
+    return dataclasses.replace(recipe, stages=tuple(change(stage) for stage in recipe.stages))
+
+
 DEPARTURES: dict[str, Callable[[Recipe], Recipe]] = {
     change.__name__: change
     for change in (
@@ -91,6 +112,7 @@ DEPARTURES: dict[str, Callable[[Recipe], Recipe]] = {
         poses,
         smooth_rates,
         faint_gaussians,
+        whole_fuse,
     )
 }
 

@@ -13,10 +13,8 @@ from emojax.data.checkup.report import NOT_USABLE, USABLE, Finding
 from emojax.data.checkup.sound import loud_level
 from emojax.data.checkup.thresholds import Thresholds
 
-NUM_BANDS, WINDOW = (
-    20,
-    6,
-)  # of mel, and steps of 20 ms around a frame, from which lips are predicted
+NUM_BANDS = 20  # of mel, from which lips are predicted
+WINDOW = 6  # steps of 20 ms around a frame, likewise
 NUM_PARTS = 40  # principal components of features
 STRONG = 0.8  # a correlation that no chance gives, however short the clip
 HEARD_DB = 40.0  # below the loud frames: what differs further down is noise
