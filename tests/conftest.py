@@ -13,8 +13,9 @@ if jaxlib.__version__.startswith("0.10."):
     os.environ["XLA_FLAGS"] = f"{_flags} --xla_cpu_use_fusion_emitters=false"
 
 # Workers, and the programs that tests start, share what they compile; later runs find it again.
-_CACHE = pathlib.Path(__file__).resolve().parent.parent / ".pytest_cache" / "jax"
-os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_CACHE)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
+    pathlib.Path(__file__).resolve().parent.parent / ".pytest_cache" / "jax"
+)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import jax
