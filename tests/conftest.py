@@ -55,6 +55,7 @@ def kernels():
         pytest.skip(f"needs CPU kernels: {error}")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Keeps a module of tests/data or tests/training in one process: it shares what it makes."""
     for item in items:
