@@ -460,7 +460,7 @@ def test_fuzz_never_spreads_a_nan(fuzzed, numbers):
     if fuzzed == "native" and not native.available():
         pytest.skip("needs CPU kernels")
     table = np.array(numbers, np.float32).reshape(5, 14)
-    # Who stands before a colour of 3e38 has a derivative that float32 cannot hold: that is no fault.
+    # Who stands before a colour of 3e38 has a derivative that float32 cannot hold: no fault.
     colors = table[:, 11:]
     table[:, 11:] = np.where(np.isfinite(colors), np.clip(colors, -1e18, 1e18), colors)
     table = jnp.asarray(table)
