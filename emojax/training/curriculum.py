@@ -55,6 +55,7 @@ def measure(clip: Clip) -> Measures:
     * mouth_opening: rows that the inner lips span, 0 a fifth above the smallest and 1 at the
       largest.
     * blink: half of unit 45, capped at 1.
+    * rarity: share of the frames whose units lie nearer to the clip's median.
 
     Args:
       clip: to measure.
@@ -70,12 +71,19 @@ def measure(clip: Clip) -> Measures:
         "mouth_unit": (np.minimum(unit, high) - low) / max(high - low, 1e-6),
         "mouth_opening": (opening - start) / max(opening.max() - start, 1e-6),
         "blink": blink,
+        "rarity": _rarity(clip.action_units.values[:num].astype(np.float64)),
     }
     inside = (Label.MOUTH, Label.TEETH)
     pixels = [np.count_nonzero(labels.isin(clip.labels[t], inside)) for t in range(num)]
     return Measures(
         values=np.stack([values[name] for name in MEASURES]), mouth_pixels=np.array(pixels)
     )
+
+
+def _rarity(units: np.ndarray) -> np.ndarray:
+    """Rank of each frame's distance from the median expression, 0 to 1; units [T, A] -> [T]."""
+    distance = np.linalg.norm(units - np.median(units, axis=0), axis=-1)
+    return np.argsort(np.argsort(distance, kind="stable")) / max(len(units) - 1, 1)
 
 
 def choose(seed: int, stage: Stage, measures: Measures, *, first: int, num: int) -> Choice:

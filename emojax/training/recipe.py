@@ -22,7 +22,7 @@ TRAINABLE = (
     *(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion")),
     "poses",
 )
-MEASURES = ("mouth_unit", "mouth_opening", "blink")  # of `curriculum.measure`
+MEASURES = ("mouth_unit", "mouth_opening", "blink", "rarity")  # of `curriculum.measure`
 
 
 @dataclasses.dataclass(frozen=True)

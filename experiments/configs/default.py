@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from configs import talking_gaussian
 
-from emojax.training.recipe import TRAINABLE, Phase, Recipe, Stage
+from emojax.training.recipe import TRAINABLE, Phase, Recipe, Stage, Window
 
 
 def _each_phase(recipe: Recipe, change: Callable[[Stage, Phase], Phase]) -> Recipe:
@@ -82,6 +82,22 @@ def faint_gaussians(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, stages=tuple(change(stage) for stage in recipe.stages))
 
 
+def rare_expressions(recipe: Recipe) -> Recipe:
+    """Every fourth frame of the face shows one of the clip's tenth least usual expressions.
+
+    Brows that rise for a second of a minute are seen too seldom to be learned: they tear.
+    """
+
+    def change(stage: Stage) -> Stage:
+        if stage.target != "face":
+            return stage
+        first = next(p.until for p in stage.phases if not p.moving)
+        window = Window("rarity", first, stage.steps, 4, stage.steps, (0.9, 0.9), (1.0, 1.0))
+        return dataclasses.replace(stage, windows=(*stage.windows, window))
+
+    return dataclasses.replace(recipe, stages=tuple(change(stage) for stage in recipe.stages))
+
+
 def whole_fuse(recipe: Recipe) -> Recipe:
     """In the fused picture all of both branches trains, slowly: edges meet what is behind them.
 
@@ -112,6 +128,7 @@ DEPARTURES: dict[str, Callable[[Recipe], Recipe]] = {
         poses,
         smooth_rates,
         faint_gaussians,
+        rare_expressions,
         whole_fuse,
     )
 }

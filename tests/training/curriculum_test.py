@@ -10,7 +10,7 @@ from tests.training import small
 @pytest.fixture(scope="module")
 def measures():
     values = np.linspace(0, 1, 20)
-    return Measures(values=np.stack([values, values, values]), mouth_pixels=np.arange(20) + 1)
+    return Measures(values=np.stack([values] * 4), mouth_pixels=np.arange(20) + 1)
 
 
 def _rows(stage, measures, *, seed=0, first=0, num=40):
@@ -56,8 +56,8 @@ def test_closed_mouths_are_left_out(measures):
 
 def test_measures_of_a_clip(clip):
     found = curriculum.measure(clip)
-    assert found.values.shape == (3, clip.num_train)
-    unit, opening, blink = found.values
+    assert found.values.shape == (4, clip.num_train)
+    unit, opening, blink, rarity = found.values
     assert unit.max() == pytest.approx(1)
     assert opening.max() == pytest.approx(1)
     assert blink.min() >= 0
@@ -65,3 +65,7 @@ def test_measures_of_a_clip(clip):
     # The drawn mouth's unit and its lips agree.
     assert np.corrcoef(unit, opening)[0, 1] > 0.9
     assert np.corrcoef(found.mouth_pixels, opening)[0, 1] > 0.9
+    units = clip.action_units.values[: clip.num_train]
+    distance = np.linalg.norm(units - np.median(units, axis=0), axis=-1)
+    assert np.argmax(rarity) == np.argmax(distance)
+    assert sorted(rarity) == pytest.approx(np.linspace(0, 1, clip.num_train))
