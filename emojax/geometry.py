@@ -69,25 +69,6 @@ def invert_rigid(transform: jax.Array) -> jax.Array:
     return jnp.concatenate([top, transform[..., 3:, :]], axis=-2)
 
 
-def rigid_from_vector(vector: jax.Array) -> jax.Array:
-    """Returns the rigid transform of a small rotation and a translation; zeros give the identity.
-
-    The rotation has the quaternion (1, r / 2), normalised: the angle is 2 atan(|r| / 2), which is
-    |r| to 0.03 % up to 0.06 radians. Its derivative at zero is exact.
-
-    Args:
-      vector: [..., 6] rotation vector r (radians), then the translation.
-
-    Returns:
-      [..., 4, 4].
-    """
-    ones = jnp.ones_like(vector[..., :1])
-    rotation = quaternion_to_matrix(jnp.concatenate([ones, vector[..., :3] / 2], axis=-1))
-    top = jnp.concatenate([rotation, vector[..., 3:, None]], axis=-1)
-    bottom = jnp.broadcast_to(jnp.array([0, 0, 0, 1], top.dtype), (*top.shape[:-2], 1, 4))
-    return jnp.concatenate([top, bottom], axis=-2)
-
-
 def look_at(eye: jax.Array, target: jax.Array, up: jax.Array) -> jax.Array:
     """Returns the world-to-camera transform of a camera at `eye` that looks at `target`.
 

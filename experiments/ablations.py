@@ -20,7 +20,7 @@ from configs import default, talking_gaussian
 
 from emojax import config as configs
 from emojax.data import files
-from emojax.training import recipe as recipes
+from emojax.training import changes
 from emojax.training.recipe import Recipe
 
 _DATA = flags.DEFINE_string("data", None, "data set folder", required=True)
@@ -63,7 +63,10 @@ def candidates(*, steps: float, size: int) -> dict[str, Recipe]:
 
 def shorten(recipe: Recipe, steps: float, size: int) -> Recipe:
     """The recipe at another size and in fewer steps."""
-    stages = tuple(recipes.scale_steps(stage, steps, multiple=100) for stage in recipe.stages)
+    stages = tuple(
+        changes.scale_size(changes.scale_steps(stage, steps, multiple=100), size / recipe.size)
+        for stage in recipe.stages
+    )
     return dataclasses.replace(recipe, size=size, stages=stages)
 
 

@@ -34,9 +34,7 @@ from emojax.data.labels import Label
 from emojax.drive import movie, sound
 from emojax.head import Head, HeadConfig
 from emojax.losses import photometric
-from emojax.training import optimizer
-from emojax.training import recipe as recipes
-from emojax.training import run as runs
+from emojax.training import changes, optimizer
 from emojax.training import state as states
 from emojax.training import step as steps
 from emojax.training.objectives import Frame
@@ -218,8 +216,8 @@ def step_calls(sizes: Sizes) -> tuple[dict[str, tuple[Callable, int]], steps.Pro
     Args:
       sizes: what is timed.
     """
-    recipe = runs.without_perceptual(talking_gaussian.get())
-    stage = recipes.scale_steps(recipe.stages[1], 1.0, multiple=STEPS)
+    recipe = changes.without_perceptual(talking_gaussian.get())
+    stage = changes.scale_steps(recipe.stages[1], 1.0, multiple=STEPS)
     phase = stage.phases[1]
     head, camera = make_head(sizes.train_face, sizes.mouth), make_camera(sizes.train)
     frames = make_frames(head.config, camera)
@@ -231,7 +229,7 @@ def step_calls(sizes: Sizes) -> tuple[dict[str, tuple[Callable, int]], steps.Pro
     image = frames.image[0] / jnp.float32(255)
 
     def moved(parts):
-        motion = heads.motion(states.put(head, state.poses, parts)[0], "face", one)
+        motion = heads.motion(states.put(head, parts), "face", one)
         return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(motion))
 
     def drawn(face):
@@ -246,7 +244,7 @@ def step_calls(sizes: Sizes) -> tuple[dict[str, tuple[Callable, int]], steps.Pro
             for name, part in parts.items()
         }
 
-    parts = states.get(head, state.poses, sorted(phase.trains))
+    parts = states.get(head, sorted(phase.trains))
     trains = {name: parts[name] for name in ("face.means", "face.motion")}
     return {
         "step": (lambda: jax.block_until_ready(program(state, frames, camera)), STEPS),

@@ -26,8 +26,7 @@ from emojax import config as configs
 from emojax.data import clip as clips
 from emojax.data.errors import DataError
 from emojax.experts import lpips
-from emojax.training import checkpoints
-from emojax.training import recipe as recipes
+from emojax.training import changes, checkpoints, checks
 from emojax.training import run as runs
 from emojax.training.loop import DivergedError
 from emojax.training.recipe import Recipe
@@ -64,9 +63,9 @@ def _recipe(run: pathlib.Path) -> tuple[Recipe, dict]:
         else:
             recipe = importlib.import_module(f"configs.{_CONFIG.value or 'default'}").get()
         if _LPIPS.value is None:
-            recipe = runs.without_perceptual(recipe)
+            recipe = changes.without_perceptual(recipe)
     recipe = configs.override(recipe, _SET.value)
-    recipes.check(recipe)
+    checks.check(recipe)
     return recipe, known
 
 

@@ -150,7 +150,6 @@ def save(run: pathlib.Path, stage: str, state: State) -> None:
       DataError: there is no room, or no permission; checkpoints that were there stay.
     """
     facts = {
-        "rows": state.poses.shape[0],
         "capacity": {branch: getattr(state.head, branch).capacity for branch in BRANCHES},
     }
     items = ocp.args.Composite(
@@ -283,5 +282,4 @@ def _template(recipe: Recipe, stage, facts: Mapping[str, Any]) -> State:
         cloud, capacity = getattr(head, branch), facts["capacity"][branch]
         clouds[branch] = density.grow(cloud, capacity=capacity)[0]
     head = head.replace(**clouds)
-    poses = jnp.zeros((facts["rows"], 6))
-    return _plain(states.begin(jax.random.key(0), head, poses, stage))
+    return _plain(states.begin(jax.random.key(0), head, stage))

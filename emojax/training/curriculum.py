@@ -3,12 +3,14 @@
 Frames come in shuffled rounds without replacement (TalkingGaussian). At the steps that a `Window`
 of the stage names, the frame is drawn from those whose measure lies in the window instead: wide
 open mouths first, closed ones later; open eyes first, blinks later. TalkingGaussian draws until a
-frame fits, for ever if none does; here the nearest frame serves and is counted.
+frame fits, for ever if none does; here the round goes on as if there were no window, and the step
+is counted.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,14 +43,14 @@ class Choice(NamedTuple):
 
     Attributes:
       rows: int [K] of the clip.
-      missed: int, windows that no frame fitted.
+      missed: int, steps for which no frame fitted a window, or none shows enough of the mouth.
     """
 
     rows: np.ndarray
     missed: int
 
 
-def measure(clip: Clip) -> Measures:
+def measure(clip: Clip, units: Sequence[int]) -> Measures:
     """Returns the measures of a clip's training frames.
 
     * mouth_unit: unit 25, 0 at its 25th and 1 at its 95th percentile, which also caps it.
@@ -59,6 +61,7 @@ def measure(clip: Clip) -> Measures:
 
     Args:
       clip: to measure.
+      units: numbers of the units by which a frame is rare: those that the head sees.
     """
     num = clip.num_train
     unit = np.clip(clip.action_units.column(25)[:num], 0, None)
@@ -71,7 +74,7 @@ def measure(clip: Clip) -> Measures:
         "mouth_unit": (np.minimum(unit, high) - low) / max(high - low, 1e-6),
         "mouth_opening": (opening - start) / max(opening.max() - start, 1e-6),
         "blink": blink,
-        "rarity": _rarity(clip.action_units.values[:num].astype(np.float64)),
+        "rarity": _rarity(np.stack([clip.action_units.column(n)[:num] for n in units], axis=-1)),
     }
     inside = (Label.MOUTH, Label.TEETH)
     pixels = [np.count_nonzero(labels.isin(clip.labels[t], inside)) for t in range(num)]
@@ -82,7 +85,7 @@ def measure(clip: Clip) -> Measures:
 
 def _rarity(units: np.ndarray) -> np.ndarray:
     """Rank of each frame's distance from the median expression, 0 to 1; units [T, A] -> [T]."""
-    distance = np.linalg.norm(units - np.median(units, axis=0), axis=-1)
+    distance = np.linalg.norm(np.float64(units) - np.median(units, axis=0), axis=-1)
     return np.argsort(np.argsort(distance, kind="stable")) / max(len(units) - 1, 1)
 
 
@@ -97,26 +100,27 @@ def choose(seed: int, stage: Stage, measures: Measures, *, first: int, num: int)
       num: K, how many steps.
     """
     usable = np.flatnonzero(measures.mouth_pixels >= stage.min_mouth_pixels)
-    if not len(usable):
+    none = not len(usable)
+    if none:
         usable = np.arange(len(measures.mouth_pixels))
     chosen = [_choose(seed, stage, measures, usable, step) for step in range(first, first + num)]
     rows, missed = zip(*chosen, strict=True)
-    return Choice(rows=np.array(rows), missed=sum(missed))
+    return Choice(rows=np.array(rows), missed=num if none else sum(missed))
 
 
 def _choose(seed, stage: Stage, measures: Measures, usable, step: int) -> tuple[int, bool]:
-    name = zlib.crc32(stage.name.encode())
+    name, missed = zlib.crc32(stage.name.encode()), False
     for window in stage.windows:
         if window.first <= step < window.last and step % window.every == 0:
             lower, upper = _bounds(window, step)
             values = measures.values[MEASURES.index(window.measure), usable]
             fits = usable[(values >= lower) & (values <= upper)]
-            if not len(fits):
-                away = np.maximum(lower - values, values - upper)
-                return int(usable[np.argmin(away)]), True
-            return int(np.random.default_rng((seed, name, 1, step)).choice(fits)), False
+            if len(fits):
+                return int(np.random.default_rng((seed, name, 1, step)).choice(fits)), False
+            missed = True
     lap, place = divmod(step, len(usable))
-    return int(np.random.default_rng((seed, name, 0, lap)).permutation(usable)[place]), False
+    row = np.random.default_rng((seed, name, 0, lap)).permutation(usable)[place]
+    return int(row), missed
 
 
 def _bounds(window: Window, step: int) -> tuple[float, float]:

@@ -107,14 +107,14 @@ def run_stage(
     for choice, batch in zip(choices, batches, strict=True):
         step = int(state.step)
         phase = stage.phase(step)
-        if phase.name not in programs:
-            programs[phase.name] = steps.make(stage, phase, extent=extent, measure=measure)
+        if phase not in programs:
+            programs[phase] = steps.make(stage, phase, extent=extent, measure=measure)
         counts = None
         if schedules.density_round(step, stage.density):
             here = camera.replace(world_to_camera=jnp.asarray(batch.world_to_camera[0]))
             state, counts = growth.take_round(state, here, stage=stage, extent=extent)
         before, frames = state, to_frames(batch, columns)
-        state, info = programs[phase.name](state, frames, camera)
+        state, info = programs[phase](state, frames, camera)
         info = jax.device_get(info)
         what = _not_finite(info)
         if what is not None:
@@ -128,7 +128,7 @@ def run_stage(
             rows=choice.rows,
             missed=choice.missed,
             round=counts,
-            traces=programs[phase.name].traces,
+            traces=programs[phase].traces,
         )
 
 
@@ -155,7 +155,6 @@ def to_frames(batch: Batch, columns: np.ndarray) -> Frame:
       columns: int [A] of the action units that the head sees.
     """
     return Frame(
-        row=np.int32(batch.rows),
         image=batch.images,
         labels=batch.labels,
         backdrop=batch.backdrops,

@@ -17,7 +17,6 @@ from emojax import head as heads
 from emojax.head import Head
 from emojax.losses import perceptual, photometric, regularize
 from emojax.training import regions, schedules
-from emojax.training import state as states
 from emojax.training.recipe import Phase, Stage
 from emojax.training.regions import Regions
 from emojax.types import Camera, Condition, Motion, Rendering
@@ -30,7 +29,6 @@ class Frame(NamedTuple):
     """One frame of the clip, as it is on disk.
 
     Attributes:
-      row: int32 [], of the clip.
       image: uint8 [S, S, 3].
       labels: uint8 [S, S] of `data.labels.Label`.
       backdrop: uint8 [S, S, 3].
@@ -39,7 +37,6 @@ class Frame(NamedTuple):
       condition: what is said and shown.
     """
 
-    row: jax.Array
     image: jax.Array
     labels: jax.Array
     backdrop: jax.Array
@@ -90,7 +87,6 @@ class Picture(NamedTuple):
 
 def loss(
     head: Head,
-    poses: jax.Array,
     frame: Frame,
     camera: Camera,
     key: jax.Array,
@@ -105,7 +101,6 @@ def loss(
 
     Args:
       head: to draw.
-      poses: [T, 6] corrections of the clip's poses.
       frame: unbatched.
       camera: of the clip; its pose is replaced by the frame's.
       key: consumed.
@@ -117,9 +112,9 @@ def loss(
     """
     key_background, key_terms = jax.random.split(key)
     picture, masks = draw(
-        head, poses, frame, camera, key_background, stage=stage, phase=phase, step=step, tap=tap
+        head, frame, camera, key_background, stage=stage, phase=phase, step=step, tap=tap
     )
-    terms = _terms(picture, masks, frame, poses, key_terms, step, stage, phase, measure)
+    terms = _terms(picture, masks, frame, key_terms, step, stage, phase, measure)
     weights = {name: getattr(phase.weights, name) for name in terms}
     total = sum(weights[name] * value for name, value in terms.items())
     return total, Outcome(
@@ -132,7 +127,6 @@ def loss(
 
 def draw(
     head: Head,
-    poses: jax.Array,
     frame: Frame,
     camera: Camera,
     key: jax.Array,
@@ -146,7 +140,6 @@ def draw(
 
     Args:
       head: to draw.
-      poses: [T, 6] corrections of the clip's poses.
       frame: unbatched.
       camera: of the clip; its pose is replaced by the frame's.
       key: of a random background; consumed.
@@ -156,7 +149,6 @@ def draw(
       tap: [N, 4] zeros for the statistic of density, or None.
     """
     camera = camera.replace(world_to_camera=frame.world_to_camera)
-    camera = states.correct(camera, poses[frame.row])
     options = {"active_degree": schedules.active_degree(step, stage, degree=head.config.degree)}
     masks = regions.regions(frame.labels, frame.landmarks)
     truth = frame.image.astype(jnp.float32) / MAX_LEVEL
@@ -263,7 +255,7 @@ def _fused(head, frame, camera, truth, phase, options) -> Picture:
 
 
 def _terms(
-    picture: Picture, masks: Regions, frame: Frame, poses, key, step, stage, phase: Phase, measure
+    picture: Picture, masks: Regions, frame: Frame, key, step, stage, phase: Phase, measure
 ) -> dict[str, jax.Array]:
     """The terms that have a weight, unweighted."""
     weights = phase.weights
@@ -287,7 +279,6 @@ def _terms(
             side=phase.lip_side,
             measure=measure,
         ),
-        "poses": lambda: _pose_roughness(poses, frame.row),
     }
     return {name: make() for name, make in makers.items() if getattr(weights, name) > 0}
 
@@ -314,13 +305,6 @@ def _patches(picture, masks, key, stage, phase, measure) -> jax.Array:
 
     which = jax.random.randint(key_side, (), 0, len(phase.patch_sides))
     return jax.lax.switch(which, [distance(side) for side in phase.patch_sides])
-
-
-def _pose_roughness(poses: jax.Array, row: jax.Array) -> jax.Array:
-    """Squared second difference around a row, and a hundredth of the squared size."""
-    last = poses.shape[0] - 1
-    before, here, after = (poses[jnp.clip(row + d, 0, last)] for d in (-1, 0, 1))
-    return jnp.sum((before - 2 * here + after) ** 2) + 0.01 * jnp.sum(here**2)
 
 
 def _budget(picture: Picture, masks: Regions) -> dict[str, jax.Array]:

@@ -17,7 +17,6 @@ from emojax.training.recipe import Rates
 
 GAUSSIANS = optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-15)
 NETWORKS = optax.scale_by_adam(b1=0.9, b2=0.99, eps=1e-8)
-POSES = optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8)
 
 # Parts of a motion network with a rate of their own, by the names on their path.
 _GRIDS, _ATTENTION = "tables", ("audio", "attention")
@@ -54,7 +53,7 @@ def update(
       extent: of the cameras, metres.
     """
     field = name.partition(".")[2] or name
-    adam = {"motion": NETWORKS, "poses": POSES}.get(field, GAUSSIANS)
+    adam = NETWORKS if field == "motion" else GAUSSIANS
     direction, moments = adam.update(gradient, moments)
     if field == "motion":
         return _update_network(
@@ -66,7 +65,6 @@ def update(
         "scales": rates.scales,
         "opacities": rates.opacities,
         "harmonics": _harmonics_rates(part, rates) if field == "harmonics" else None,
-        "poses": rates.poses,
     }[field]
     return part - rate * direction, moments
 

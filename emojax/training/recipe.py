@@ -11,17 +11,13 @@ Steps count from 0 within a stage. Sources: TalkingGaussian (Li et al. 2024) `tr
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from typing import Literal
 
 from emojax.head import BRANCHES, HeadConfig
 
 CLOUD = ("means", "quaternions", "scales", "opacities", "harmonics")
-# Whatever can train: the clouds' fields, the motion networks, the poses of the clip.
-TRAINABLE = (
-    *(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion")),
-    "poses",
-)
+# Whatever can train: the clouds' fields and the motion networks.
+TRAINABLE = tuple(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion"))
 MEASURES = ("mouth_unit", "mouth_opening", "blink", "rarity")  # of `curriculum.measure`
 
 
@@ -39,7 +35,6 @@ class Weights:
       attention_hair: attention to sound and to action units on the hair.
       patches: LPIPS of patches.
       lip_patch: LPIPS of the lips' rectangle.
-      poses: squared second difference and size of the pose corrections.
     """
 
     l1: float = 1.0
@@ -51,7 +46,6 @@ class Weights:
     attention_hair: float = 0.0
     patches: float = 0.0
     lip_patch: float = 0.0
-    poses: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +96,6 @@ class Rates:
       attention_decay: weight decay of the attention over sound windows.
       halving_steps: the networks' rates halve in this many steps, and then jump to
       tenth_steps: 0.1^(step / tenth_steps); None goes on halving.
-      poses: of the corrections, radians and decimetres.
     """
 
     means: tuple[float, float] = (1.6e-4, 1.6e-6)
@@ -119,7 +112,6 @@ class Rates:
     attention_decay: float = 1e-4
     halving_steps: int = 40_000
     tenth_steps: int | None = 50_000
-    poses: float = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,131 +235,3 @@ class Recipe:
     steps_per_dispatch: int = 20
     sheet_every: int = 1_000
     save_every: int = 1_000
-
-
-def check(recipe: Recipe) -> None:
-    """Raises ValueError, naming the path, where a recipe contradicts itself.
-
-    Args:
-      recipe: to check.
-    """
-    if not recipe.stages:
-        raise ValueError("stages: expected at least one, got none")
-    names = [stage.name for stage in recipe.stages]
-    if len(set(names)) < len(names):
-        raise ValueError(f"stages: expected different names, got {names}")
-    k = recipe.steps_per_dispatch
-    for label, value in [
-        ("size", recipe.size),
-        ("steps_per_dispatch", k),
-        ("sheet_every", recipe.sheet_every),
-        ("save_every", recipe.save_every),
-    ]:
-        if value < 1:
-            raise ValueError(f"{label}: expected at least 1, got {value}")
-    for label in ("sheet_every", "save_every"):
-        if getattr(recipe, label) % k:
-            raise ValueError(f"{label}: expected a multiple of steps_per_dispatch, {k}")
-    for stage in recipe.stages:
-        _check_stage(stage, k)
-
-
-def scale_steps(stage: Stage, factor: float, *, multiple: int) -> Stage:
-    """Returns the stage with its whole schedule shortened or stretched in time.
-
-    Rates and the rhythm of rounds (every so many steps) stay as they are.
-
-    Args:
-      stage: to take from.
-      factor: of all numbers of steps.
-      multiple: what phases and rounds must be multiples of: `steps_per_dispatch`, or the rhythm of
-        density rounds.
-    """
-
-    def scaled(steps: int) -> int:
-        return max(multiple, round(steps * factor / multiple) * multiple) if steps else 0
-
-    def phases() -> tuple[Phase, ...]:
-        made, end = [], 0
-        for phase in stage.phases:
-            # A short phase keeps a dispatch of its own.
-            end = max(end + multiple, scaled(phase.until))
-            made.append(dataclasses.replace(phase, until=end))
-        return tuple(made)
-
-    rates, density = stage.rates, stage.density
-    return dataclasses.replace(
-        stage,
-        phases=phases(),
-        rates=dataclasses.replace(
-            rates,
-            means_steps=scaled(rates.means_steps),
-            halving_steps=scaled(rates.halving_steps),
-            tenth_steps=None if rates.tenth_steps is None else scaled(rates.tenth_steps),
-        ),
-        density=None
-        if density is None
-        else dataclasses.replace(
-            density,
-            start=scaled(density.start),
-            until=scaled(density.until),
-            limits_from=scaled(density.limits_from),
-            background_until=scaled(density.background_until),
-        ),
-        windows=tuple(
-            dataclasses.replace(
-                window,
-                first=scaled(window.first),
-                last=scaled(window.last),
-                span=scaled(window.span),
-            )
-            for window in stage.windows
-        ),
-        degree_every=scaled(stage.degree_every),
-        hair_steps=(scaled(stage.hair_steps[0]), scaled(stage.hair_steps[1])),
-    )
-
-
-def _check_stage(stage: Stage, k: int) -> None:
-    where = f"stages.{stage.name}"
-    if not stage.phases:
-        raise ValueError(f"{where}.phases: expected at least one, got none")
-    ends = [0, *(phase.until for phase in stage.phases)]
-    if any(b <= a for a, b in itertools.pairwise(ends)):
-        raise ValueError(f"{where}.phases: expected growing `until`, got {ends[1:]}")
-    if bad := [end for end in ends if end % k]:
-        raise ValueError(
-            f"{where}.phases: expected multiples of steps_per_dispatch, {k}, got {bad}"
-        )
-    if stage.density is not None and (stage.density.every % k or stage.density.start % k):
-        raise ValueError(
-            f"{where}.density: expected `every` and `start` to be multiples of "
-            f"steps_per_dispatch, {k}, got {stage.density.every} and {stage.density.start}"
-        )
-    for phase in stage.phases:
-        here = f"{where}.phases.{phase.name}"
-        if unknown := [name for name in phase.trains if name not in TRAINABLE]:
-            raise ValueError(f"{here}.trains: {unknown} unknown, there are {list(TRAINABLE)}")
-        if not phase.trains:
-            raise ValueError(f"{here}.trains: expected something, got nothing")
-        _check_branches(stage, phase, here)
-        if phase.weights.patches and not phase.patch_sides:
-            raise ValueError(f"{here}.patch_sides: expected some, for weights.patches")
-        if phase.weights.lip_patch and not phase.lip_side:
-            raise ValueError(f"{here}.lip_side: expected a number, for weights.lip_patch")
-    for window in stage.windows:
-        if window.measure not in MEASURES:
-            raise ValueError(
-                f"{where}.windows: expected a measure of {list(MEASURES)}, got {window.measure!r}"
-            )
-
-
-def _check_branches(stage: Stage, phase: Phase, here: str) -> None:
-    """A phase trains nothing that its picture does not show."""
-    shown = BRANCHES if stage.target == "fused" else (stage.target,)
-    for name in phase.trains:
-        branch, _, field = name.partition(".")
-        if branch != "poses" and branch not in shown:
-            raise ValueError(f"{here}.trains: {name} is not in the picture of {stage.target!r}")
-        if field == "motion" and not phase.moving:
-            raise ValueError(f"{here}.trains: {name}, but the phase has no motion")

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import time
 import zlib
@@ -19,7 +18,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from emojax import config as configs
@@ -28,8 +26,7 @@ from emojax.data import files
 from emojax.data.clip import Clip
 from emojax.data.errors import DataError
 from emojax.losses import perceptual
-from emojax.training import checkpoints, curriculum, loop, sheets
-from emojax.training import recipe as recipes
+from emojax.training import checkpoints, checks, curriculum, loop, sheets
 from emojax.training import state as states
 from emojax.training.checkpoints import Place
 from emojax.training.logs import Log
@@ -119,8 +116,8 @@ def train(
       DivergedError: a number is not finite; batch and state were saved.
       DataError: no room for a checkpoint; Gaussians outgrow their limit or die out.
     """
-    recipes.check(recipe)
-    measures = curriculum.measure(clip)
+    checks.check(recipe)
+    measures = curriculum.measure(clip, recipe.head.action_units)
     state = None if place is None else checkpoints.load(folder, recipe, place)
     first = 0 if place is None else [s.name for s in recipe.stages].index(place.stage)
     before = {s.name: s.steps for s in recipe.stages[:first]}
@@ -142,35 +139,12 @@ def train(
     return state
 
 
-def without_perceptual(recipe: Recipe) -> Recipe:
-    """Returns the recipe without the terms that need weights of a perceptual network.
-
-    Args:
-      recipe: to take from.
-    """
-
-    def plain(phase):
-        weights = dataclasses.replace(phase.weights, patches=0.0, lip_patch=0.0)
-        return dataclasses.replace(phase, weights=weights)
-
-    return dataclasses.replace(
-        recipe,
-        stages=tuple(
-            dataclasses.replace(stage, phases=tuple(plain(phase) for phase in stage.phases))
-            for stage in recipe.stages
-        ),
-    )
-
-
 def _begin(seed: int, state: State | None, clip: Clip, recipe: Recipe, stage: Stage) -> State:
     key_head, key_stages = jax.random.split(jax.random.key(seed))
-    if state is None:
-        head, poses = heads.init(key_head, recipe.head), jnp.zeros((len(clip), 6))
-    else:
-        head, poses = state.head, state.poses
+    head = heads.init(key_head, recipe.head) if state is None else state.head
     # By its name: a stage more or less does not change the others.
     key = jax.random.fold_in(key_stages, zlib.crc32(stage.name.encode()))
-    return states.begin(key, head, poses, stage)
+    return states.begin(key, head, stage)
 
 
 def _run_stage(folder, clip, recipe: Recipe, stage: Stage, reports, log: Log, done: int) -> State:

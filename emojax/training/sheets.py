@@ -56,7 +56,7 @@ def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.nd
     columns = loop.unit_columns(clip, state.head.config.action_units)
     frames = loop.to_frames(clips.batch(clip, rows), columns)
     images, targets = _draw(
-        state.head, state.poses, frames, clip.camera(0), state.step, stage=stage, phase=phase
+        state.head, frames, clip.camera(0), state.step, stage=stage, phase=phase
     )
     return np.concatenate(
         [
@@ -67,10 +67,10 @@ def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.nd
 
 
 @functools.partial(jax.jit, static_argnames=("stage", "phase"))
-def _draw(head, poses, frames, camera, step, *, stage, phase):
+def _draw(head, frames, camera, step, *, stage, phase):
     def one(frame):
         picture, _ = objectives.draw(
-            head, poses, frame, camera, jax.random.key(0), stage=stage, phase=phase, step=step
+            head, frame, camera, jax.random.key(0), stage=stage, phase=phase, step=step
         )
         return picture.image, picture.target
 

@@ -10,15 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from emojax import geometry
 from emojax.gaussians import DensityStatistics, init_statistics
 from emojax.head import BRANCHES, Head
 from emojax.training import optimizer
 from emojax.training.recipe import CLOUD, Stage
-from emojax.types import Camera
 
-# Adam's steps are as long in radians as in this many metres: 0.1 m, about a head's half width.
-POSE_UNIT = 0.1
 # The cameras' extent is this times the largest distance from their mean (3DGS).
 EXTENT_MARGIN = 1.1
 
@@ -29,8 +25,6 @@ class State:
 
     Attributes:
       head: as it is now.
-      poses: [T, 6] corrections of the clip's poses: rotation vector (radians) and translation
-        (`POSE_UNIT`), in the head's frame.
       moments: optimizer state by what trains (`recipe.TRAINABLE`).
       statistics: of each branch's Gaussians since the last round of density.
       step: int32 [], the next step of the stage.
@@ -38,27 +32,24 @@ class State:
     """
 
     head: Head
-    poses: jax.Array
     moments: Mapping[str, Any]
     statistics: Mapping[str, DensityStatistics]
     step: jax.Array
     key: jax.Array
 
 
-def begin(key: jax.Array, head: Head, poses: jax.Array, stage: Stage) -> State:
+def begin(key: jax.Array, head: Head, stage: Stage) -> State:
     """Returns the state before a stage's first step.
 
     Args:
       key: of the stage; consumed.
       head: from the stages before.
-      poses: [T, 6], likewise.
       stage: that begins.
     """
     trains = sorted({name for phase in stage.phases for name in phase.trains})
-    parts = get(head, poses, trains)
+    parts = get(head, trains)
     return State(
         head=head,
-        poses=poses,
         moments={name: optimizer.init(part) for name, part in parts.items()},
         statistics={b: init_statistics(getattr(head, b).capacity) for b in BRANCHES},
         step=jnp.int32(0),
@@ -66,32 +57,28 @@ def begin(key: jax.Array, head: Head, poses: jax.Array, stage: Stage) -> State:
     )
 
 
-def get(head: Head, poses: jax.Array, names: tuple[str, ...] | list[str]) -> dict[str, Any]:
+def get(head: Head, names: tuple[str, ...] | list[str]) -> dict[str, Any]:
     """Returns what trains, by name.
 
     Args:
       head: to take from.
-      poses: [T, 6].
       names: of `recipe.TRAINABLE`.
     """
     parts = {}
     for name in names:
         branch, _, field = name.partition(".")
-        if name == "poses":
-            parts[name] = poses
-        elif field == "motion":
+        if field == "motion":
             parts[name] = getattr(head, f"{branch}_motion")
         else:
             parts[name] = getattr(getattr(head, branch), field)
     return parts
 
 
-def put(head: Head, poses: jax.Array, parts: Mapping[str, Any]) -> tuple[Head, jax.Array]:
-    """Returns head and poses with the parts in their places: the inverse of `get`.
+def put(head: Head, parts: Mapping[str, Any]) -> Head:
+    """Returns the head with the parts in their places: the inverse of `get`.
 
     Args:
       head: to take the rest from.
-      poses: [T, 6].
       parts: by name.
     """
     for branch in BRANCHES:
@@ -100,21 +87,7 @@ def put(head: Head, poses: jax.Array, parts: Mapping[str, Any]) -> tuple[Head, j
         if f"{branch}.motion" in parts:
             changed[f"{branch}_motion"] = parts[f"{branch}.motion"]
         head = head.replace(**changed)
-    return head, parts.get("poses", poses)
-
-
-def correct(camera: Camera, vector: jax.Array) -> Camera:
-    """Returns the camera with a pose correction applied, in the head's frame.
-
-    Args:
-      camera: as tracked.
-      vector: [6], as a row of `State.poses`.
-    """
-    unit = jnp.array([1, 1, 1, POSE_UNIT, POSE_UNIT, POSE_UNIT], vector.dtype)
-    moved = jnp.matmul(
-        camera.world_to_camera, geometry.rigid_from_vector(vector * unit), precision="highest"
-    )
-    return camera.replace(world_to_camera=moved)
+    return head
 
 
 def extent(world_to_camera: np.ndarray) -> float:

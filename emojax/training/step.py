@@ -70,10 +70,9 @@ def train_step(
     names = sorted(phase.trains)
 
     def loss(parts, tap):
-        head, poses = states.put(state.head, state.poses, parts)
+        head = states.put(state.head, parts)
         return objectives.loss(
             head,
-            poses,
             frame,
             camera,
             jax.random.fold_in(state.key, state.step),
@@ -84,7 +83,7 @@ def train_step(
             measure=measure,
         )
 
-    parts = states.get(state.head, state.poses, names)
+    parts = states.get(state.head, names)
     differentiate = jax.value_and_grad(loss, argnums=(0, 1) if counted else 0, has_aux=True)
     (value, outcome), gradients = differentiate(parts, tap)
     statistics = dict(state.statistics)
@@ -108,7 +107,7 @@ def train_step(
             step=state.step,
             extent=extent,
         )
-    head, poses = states.put(state.head, state.poses, parts)
+    head = states.put(state.head, parts)
     info = Info(
         loss=value,
         terms=outcome.terms,
@@ -118,7 +117,7 @@ def train_step(
         overflow=outcome.overflow,
     )
     return state.replace(
-        head=head, poses=poses, moments=moments, statistics=statistics, step=state.step + 1
+        head=head, moments=moments, statistics=statistics, step=state.step + 1
     ), info
 
 

@@ -49,18 +49,6 @@ def lip_balance(recipe: Recipe) -> Recipe:
     return _each_phase(recipe, change)
 
 
-def poses(recipe: Recipe) -> Recipe:
-    """Poses are corrected while the face trains: tracking errs by a third of a pixel."""
-
-    def change(stage: Stage, phase: Phase) -> Phase:
-        if stage.target != "face" or not phase.moving:
-            return phase
-        weights = dataclasses.replace(phase.weights, poses=1.0)
-        return dataclasses.replace(phase, trains=(*phase.trains, "poses"), weights=weights)
-
-    return _each_phase(recipe, change)
-
-
 def smooth_rates(recipe: Recipe) -> Recipe:
     """The networks' rates go on halving, without the jump to a third."""
     stages = tuple(
@@ -104,7 +92,6 @@ def whole_fuse(recipe: Recipe) -> Recipe:
     The original trains colours and the face's opacities alone; the outline of the head was learned
     against green, and a binary mask.
     """
-    trains = tuple(name for name in TRAINABLE if name != "poses")
 
     def change(stage: Stage) -> Stage:
         if stage.target != "fused":
@@ -113,7 +100,7 @@ def whole_fuse(recipe: Recipe) -> Recipe:
             stage.rates, means=(1.6e-5, 1.6e-6), means_steps=stage.steps, quaternions=2e-4,
             scales=6e-4, opacities=0.01, grids=5e-4, networks=5e-5, audio_attention=2.5e-4,
         )  # fmt: skip
-        phases = tuple(dataclasses.replace(phase, trains=trains) for phase in stage.phases)
+        phases = tuple(dataclasses.replace(phase, trains=TRAINABLE) for phase in stage.phases)
         return dataclasses.replace(stage, rates=rates, phases=phases)
 
     return dataclasses.replace(recipe, stages=tuple(change(stage) for stage in recipe.stages))
@@ -125,7 +112,6 @@ DEPARTURES: dict[str, Callable[[Recipe], Recipe]] = {
         audio_gain,
         random_background,
         lip_balance,
-        poses,
         smooth_rates,
         faint_gaussians,
         rare_expressions,

@@ -12,7 +12,7 @@ from configs import talking_gaussian
 
 from emojax.encoders import TriplaneConfig
 from emojax.head import HeadConfig
-from emojax.training import recipe as recipes
+from emojax.training import changes
 from emojax.training.recipe import Recipe, Stage
 
 GRID = TriplaneConfig(
@@ -24,11 +24,14 @@ GRID = TriplaneConfig(
     bound=0.15,
 )
 STEPS = {"mouth": 60, "face": 100, "fuse": 40}
+SIZE = 64
+PATCH = 32  # side of LPIPS patches, pixels
 EVERY = 10  # steps between rounds of density, and in a dispatch
 
 
 def _stage(stage: Stage) -> Stage:
-    stage = recipes.scale_steps(stage, STEPS[stage.name] / stage.steps, multiple=EVERY)
+    stage = changes.scale_steps(stage, STEPS[stage.name] / stage.steps, multiple=EVERY)
+    stage = changes.scale_size(stage, SIZE / talking_gaussian.get().size)
     # So few steps make no Gaussian opaque, and so few Gaussians are large: none would be left.
     density = stage.density and dataclasses.replace(
         stage.density,
@@ -38,7 +41,10 @@ def _stage(stage: Stage) -> Stage:
         max_scale=10.0,
         max_capacity=8_192,
     )
-    return dataclasses.replace(stage, density=density)
+    phases = tuple(
+        dataclasses.replace(phase, patch_sides=(PATCH,), lip_side=PATCH) for phase in stage.phases
+    )
+    return dataclasses.replace(stage, density=density, phases=phases)
 
 
 def get() -> Recipe:
@@ -55,7 +61,7 @@ def get() -> Recipe:
     return dataclasses.replace(
         base,
         name="tiny",
-        size=64,
+        size=SIZE,
         head=head,
         stages=tuple(_stage(stage) for stage in base.stages),
         steps_per_dispatch=EVERY,

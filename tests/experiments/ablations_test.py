@@ -3,7 +3,7 @@
 import pytest
 
 from emojax import config
-from emojax.training import recipe
+from emojax.training import checks
 from tests.experiments import command
 
 
@@ -15,7 +15,7 @@ def ablations():
 def test_every_recipe_is_sound_and_differs_by_its_departure(ablations):
     found = ablations.candidates(steps=0.05, size=64)
     for made in found.values():
-        recipe.check(made)
+        checks.check(made)
     departures = [name[1:] for name in found if name.startswith("+")]
     assert departures
     for name in departures:

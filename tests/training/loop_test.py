@@ -11,7 +11,7 @@ from tests.training import small
 
 @pytest.fixture(scope="module")
 def measures(clip):
-    return curriculum.measure(clip)
+    return curriculum.measure(clip, small.HEAD.action_units)
 
 
 def _reports(clip, measures, state, stage):

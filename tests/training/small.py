@@ -67,9 +67,9 @@ def mouth_stage() -> Stage:
 
 
 def fuse_stage() -> Stage:
-    """A short stage of the whole picture, poses included."""
-    trains = ("face.opacities", "face.harmonics", "mouth.harmonics", "poses")
-    phases = (Phase("plain", 4, trains, Weights(lips=0.5, poses=1.0)),)
+    """A short stage of the whole picture."""
+    trains = ("face.opacities", "face.harmonics", "mouth.harmonics")
+    phases = (Phase("plain", 4, trains, Weights(lips=0.5)),)
     return Stage(name="fuse", target="fused", phases=phases, rates=Rates(), degree_every=0)
 
 

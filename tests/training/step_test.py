@@ -7,7 +7,7 @@ import pytest
 
 from emojax import head as heads
 from emojax.data import clip as clips
-from emojax.training import loop
+from emojax.training import loop, objectives
 from emojax.training import recipe as recipes
 from emojax.training import state as states
 from emojax.training import step as steps
@@ -25,7 +25,7 @@ def frames(clip):
 def _run(clip, frames, stage, phase, state=None):
     if state is None:
         head = heads.init(jax.random.key(0), small.HEAD)
-        state = states.begin(jax.random.key(1), head, jnp.zeros((len(clip), 6)), stage)
+        state = states.begin(jax.random.key(1), head, stage)
     program = steps.make(stage, phase, extent=EXTENT)
     after, info = program(state, frames, clip.camera(0))
     return program, state, after, info
@@ -38,18 +38,36 @@ def test_it_moves_what_trains_and_nothing_else(clip, frames, stage, which):
     _, before, after, info = _run(clip, frames, stage, phase)
     assert set(info.gradients) == set(phase.trains)
     for name in recipes.TRAINABLE:
-        old, new = (states.get(s.head, s.poses, [name])[name] for s in (before, after))
+        old, new = (states.get(s.head, [name])[name] for s in (before, after))
         leaves = list(zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True))
         if name in phase.trains:
-            # The attention over windows needs eight equal codes not to move: they are not equal.
-            still = [i for i, (a, b) in enumerate(leaves) if bool(jnp.all(a == b))]
-            assert not still, f"{name}: leaves {still} do not train"
+            assert any(bool(jnp.any(a != b)) for a, b in leaves), f"{name} does not move"
         else:
             assert all(bool(jnp.all(a == b)) for a, b in leaves), f"{name} is frozen, but moved"
     for name, moments in before.moments.items():
         if name not in phase.trains:
             jax.tree.map(np.testing.assert_array_equal, moments, after.moments[name])
     assert int(after.step) == 2
+
+
+@pytest.mark.parametrize("stage", [small.mouth_stage(), small.face_stage(), small.fuse_stage()])
+def test_the_loss_differentiates_to_every_number_that_trains(clip, frames, stage):
+    phase = stage.phases[-1]
+    # After some steps: at the start the last layers are too near zero to let much through.
+    *_, state, _ = _run(clip, frames, stage, phase)
+
+    def loss(parts, frame):
+        return objectives.loss(
+            states.put(state.head, parts), frame, clip.camera(0), jax.random.key(3),
+            stage=stage, phase=phase, step=state.step,
+        )[0]  # fmt: skip
+
+    parts = states.get(state.head, phase.trains)
+    one = jax.tree.map(lambda x: jnp.asarray(x)[0], frames)
+    gradients = jax.jit(jax.grad(loss))(parts, one)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(gradients):
+        assert bool(jnp.all(jnp.isfinite(leaf)))
+        assert float(jnp.abs(leaf).max()) > 0, jax.tree_util.keystr(path)
 
 
 def test_two_steps_in_one_dispatch_are_two_dispatches_of_one(clip, frames):

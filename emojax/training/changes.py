@@ -1,0 +1,102 @@
+"""Other recipes made from a recipe: shorter or longer, for other pictures, with fewer terms."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from emojax.training.recipe import Phase, Recipe, Stage
+
+
+def scale_steps(stage: Stage, factor: float, *, multiple: int) -> Stage:
+    """Returns the stage with its whole schedule shortened or stretched in time.
+
+    Rates and the rhythm of rounds (every so many steps) stay as they are.
+
+    Args:
+      stage: to take from.
+      factor: of all numbers of steps.
+      multiple: what phases and rounds must be multiples of: `steps_per_dispatch`, or the rhythm of
+        density rounds.
+    """
+
+    def scaled(steps: int) -> int:
+        return max(multiple, round(steps * factor / multiple) * multiple) if steps else 0
+
+    def phases() -> tuple[Phase, ...]:
+        made, end = [], 0
+        for phase in stage.phases:
+            # A short phase keeps a dispatch of its own.
+            end = max(end + multiple, scaled(phase.until))
+            made.append(dataclasses.replace(phase, until=end))
+        return tuple(made)
+
+    rates, density = stage.rates, stage.density
+    return dataclasses.replace(
+        stage,
+        phases=phases(),
+        rates=dataclasses.replace(
+            rates,
+            means_steps=scaled(rates.means_steps),
+            halving_steps=scaled(rates.halving_steps),
+            tenth_steps=None if rates.tenth_steps is None else scaled(rates.tenth_steps),
+        ),
+        density=None
+        if density is None
+        else dataclasses.replace(
+            density,
+            start=scaled(density.start),
+            until=scaled(density.until),
+            limits_from=scaled(density.limits_from),
+            background_until=scaled(density.background_until),
+        ),
+        windows=tuple(
+            dataclasses.replace(
+                window,
+                first=scaled(window.first),
+                last=scaled(window.last),
+                span=scaled(window.span),
+            )
+            for window in stage.windows
+        ),
+        degree_every=scaled(stage.degree_every),
+        hair_steps=(scaled(stage.hair_steps[0]), scaled(stage.hair_steps[1])),
+    )
+
+
+def scale_size(stage: Stage, factor: float) -> Stage:
+    """Returns the stage with what it counts in pixels fitted to pictures of another size.
+
+    LPIPS patches keep their sides, which are near the smallest that its network takes.
+
+    Args:
+      stage: to take from.
+      factor: of the side of the pictures.
+    """
+    pixels = stage.min_mouth_pixels
+    phases = tuple(
+        dataclasses.replace(phase, lip_side=round(phase.lip_side * factor))
+        for phase in stage.phases
+    )
+    return dataclasses.replace(
+        stage, phases=phases, min_mouth_pixels=max(1, round(pixels * factor**2)) if pixels else 0
+    )
+
+
+def without_perceptual(recipe: Recipe) -> Recipe:
+    """Returns the recipe without the terms that need weights of a perceptual network.
+
+    Args:
+      recipe: to take from.
+    """
+
+    def plain(phase: Phase) -> Phase:
+        weights = dataclasses.replace(phase.weights, patches=0.0, lip_patch=0.0)
+        return dataclasses.replace(phase, weights=weights)
+
+    return dataclasses.replace(
+        recipe,
+        stages=tuple(
+            dataclasses.replace(stage, phases=tuple(plain(phase) for phase in stage.phases))
+            for stage in recipe.stages
+        ),
+    )
