@@ -252,6 +252,33 @@ def render(
     )
 
 
+def render_batch(
+    head: Head,
+    condition: Condition,
+    world_to_camera: jax.Array,
+    backdrops: jax.Array,
+    focal: jax.Array,
+    principal: jax.Array,
+) -> jax.Array:
+    """Returns frames of a clip, float [B, S, S, 3], 0 to 1 but for what overshoots.
+
+    Args:
+      head: to draw.
+      condition: with a leading axis B.
+      world_to_camera: [B, 4, 4].
+      backdrops: uint8 [B, S, S, 3].
+      focal: [] pixels.
+      principal: [2] pixels.
+    """
+    height, width = backdrops.shape[1:3]
+
+    def one(condition: Condition, pose: jax.Array, backdrop: jax.Array) -> jax.Array:
+        camera = Camera(pose, focal, principal, width=width, height=height)
+        return render(head, condition, camera, backdrop / jnp.float32(255)).image
+
+    return jax.vmap(one)(condition, world_to_camera, backdrops)
+
+
 def combine(face: Rendering, mouth: Rendering, background: jax.Array) -> jax.Array:
     """Returns face over mouth over backdrop, [H, W, 3] (Eq. S9, S10).
 

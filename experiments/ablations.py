@@ -4,8 +4,9 @@
 
 Trains `talking_gaussian`, `default`, and for every departure both `talking_gaussian` with it and
 `default` without it, at --size and with all schedules shortened to --steps; evaluates each on the
-held-out frames. Runs that are done are not done again. Writes WORK/ablations.json and .txt: means
-over seeds, and the spread of the seeds of `default` that a difference must exceed.
+held-out frames. Runs that are done are not done again; several processes may share WORK, each with
+its --only. Writes WORK/ablations.json and .txt from all reports there: means over seeds, and the
+spread of a recipe's seeds that a difference must exceed.
 """
 
 import dataclasses
@@ -70,23 +71,53 @@ def shorten(recipe: Recipe, steps: float, size: int) -> Recipe:
     return dataclasses.replace(recipe, size=size, stages=stages)
 
 
-def score(name: str, recipe: Recipe, seed: str) -> dict[str, float | None]:
-    """Trains and evaluates where that is not done; returns the head's means."""
+def place(name: str, seed: str) -> tuple[pathlib.Path, pathlib.Path, pathlib.Path]:
+    """Where a run, its report and its recipe are."""
     folder = pathlib.Path(_OUT.value) / f"{name}_{seed}"
     report, config = (folder.with_name(folder.name + end) for end in (".json", ".recipe.json"))
-    if not report.exists():
-        files.write_text(config, json.dumps(configs.to_dict(recipe)))
-        siblings.run(
-            "train", f"--data={_DATA.value}", f"--run={folder}", f"--recipe={config}",
-            f"--seed={seed}", "--resume", quiet=True,
-        )  # fmt: skip
-        siblings.run("evaluate", f"--run={folder}", f"--out={report}", quiet=True)
+    return folder, report, config
+
+
+def train(name: str, recipe: Recipe, seed: str) -> None:
+    """Trains and evaluates where that is not done."""
+    folder, report, config = place(name, seed)
+    text = json.dumps(configs.to_dict(recipe))
+    if config.exists() and config.read_text() != text:
+        sys.exit(f"ablations: {config} is of another recipe; remove it and {folder}")
+    if report.exists():
+        return
+    files.write_text(config, text)
+    siblings.run(
+        "train", f"--data={_DATA.value}", f"--run={folder}", f"--recipe={config}",
+        f"--seed={seed}", "--resume", quiet=True,
+    )  # fmt: skip
+    siblings.run("evaluate", f"--run={folder}", f"--out={report}", "--overwrite", quiet=True)
+
+
+def score(report: pathlib.Path) -> dict[str, float | None]:
+    """The head's means of a report."""
     films = json.loads(report.read_text())["films"]
     means = {
         name: {measure: films[film][measure]["mean"] for measure in MEASURES if measure != HEARS}
         for name, film in (("head", "head"), ("shuffled", "sound shuffled"))
     }
     return means["head"] | {HEARS: means["shuffled"]["lmd"] - means["head"]["lmd"]}
+
+
+def gather(every: dict[str, Recipe]) -> dict:
+    """The table of all reports in WORK that are of these recipes."""
+    found: dict[str, list[dict]] = {}
+    seeds: dict[str, list[str]] = {}
+    for name, recipe in every.items():
+        for report in sorted(pathlib.Path(_OUT.value).glob(f"{name}_*.json")):
+            seed = report.stem.removeprefix(f"{name}_")
+            config = place(name, seed)[2]
+            if not seed.isdigit() or not config.exists():
+                continue
+            if config.read_text() == json.dumps(configs.to_dict(recipe)):
+                found.setdefault(name, []).append(score(report))
+                seeds.setdefault(name, []).append(seed)
+    return {"seeds": seeds, **table(found)}
 
 
 def table(found: dict[str, list[dict]]) -> dict:
@@ -124,21 +155,21 @@ def main(argv: list[str]) -> None:
     if unknown := sorted(set(_ONLY.value) - set(every)):
         sys.exit(f"ablations: {unknown} unknown; there are {list(every)}")
     wanted = {name: every[name] for name in _ONLY.value or every}
-    found: dict[str, list[dict]] = {}
     for seed in [*_SEEDS.value, *_END_SEEDS.value]:
         for name, recipe in wanted.items():
             if seed not in _SEEDS.value and name not in ENDS:
                 continue
-            found.setdefault(name, []).append(score(name, recipe, seed))
-            made = table(found)
-            made["command"] = "python experiments/ablations.py --data DIR --out WORK " + " ".join(
-                f"--{flag.name}={flag.serialize().partition('=')[2]}"
-                for flag in (flags.FLAGS[name] for name in ("steps", "size", "seeds", "end_seeds"))
+            train(name, recipe, seed)
+            made = gather(every)
+            made["command"] = (
+                "python experiments/ablations.py --data DIR --out WORK "
+                f"--steps {_STEPS.value} --size {_SIZE.value}"
             )
+            made["data"] = pathlib.Path(_DATA.value).resolve().name
             files.write_text(out / "ablations.json", json.dumps(made, indent=1) + "\n")
             files.write_text(out / "ablations.txt", to_text(made))
-            print(f"{name} {seed}: {json.dumps(found[name][-1])}", flush=True)
-    print(to_text(made), end="")
+            print(f"{name} {seed}: {json.dumps(score(place(name, seed)[1]))}", flush=True)
+    print(to_text(gather(every)), end="")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from absl import app, flags
 from emojax.data import clip as clips
 from emojax.data import files
 from emojax.data.errors import DataError
+from emojax.drive import frames
 from emojax.experts import lpips
 from emojax.metrics import (
     drawing,
@@ -60,15 +61,21 @@ def evaluate() -> str:
             fix="Choose another name, or add --overwrite.",
         )
     files.make_folder(out.parent)
-    weights = lpips.load(_LPIPS.value) if _LPIPS.value else None
+    try:
+        weights = lpips.load(_LPIPS.value) if _LPIPS.value else None
+    except ValueError as error:
+        sys.exit(f"evaluate: {error}")
     run = checkpoints.load_run(pathlib.Path(_RUN.value))
     folder = pathlib.Path(_DATA.value) if _DATA.value else run.clip_folder
-    clip = clips.load(folder, size=run.size, features=run.features)
+    for note in run.notes:
+        print(f"note: {note}", file=sys.stderr)
+    clip = clips.load(folder, size=run.size, features=run.features, force=run.forced)
     rows = scenarios.held_out(clip, limit=_MAX_FRAMES.value)
     exam = measure.prepare(
-        clip, rows, weights=weights, progress=lambda frames: _bar(frames, "judge", len(rows))
+        clip, rows, weights=weights, progress=lambda pictures: _bar(pictures, "judge", len(rows))
     )
-    render = drawing.drawn_by(run.head, clip)
+    trained = frames.ready(run.head)
+    render = drawing.drawn_by(trained, clip)
     scores = scenarios.self_reconstruction(
         exam, render, progress=lambda pictures, name: _bar(pictures, name, len(rows))
     )
@@ -76,7 +83,7 @@ def evaluate() -> str:
         "run": pathlib.Path(_RUN.value).resolve().name,
         "recipe": run.recipe.name,
         "trained_to": dataclasses.asdict(run.place),
-        "head": _described(run.head),
+        "head": _described(trained),
     }
     found = report.build(exam, scores, about=about)
     text = report.to_text(found)
@@ -107,7 +114,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     try:
         print(evaluate())
-    except ValueError as error:
+    except DataError as error:
         sys.exit(f"evaluate: {error}")
 
 

@@ -4,8 +4,8 @@
 
 Preprocesses the video and examines it, trains a head, measures it on the last eleventh of the
 video, which it has not seen, beside controls, and lets it speak the sound. Without --audio it
-speaks that unseen part. Each step is one of the experiments beside this file, and says so; what is
-done is not done again, so the command goes on where it was stopped.
+speaks that unseen part. Each step is one of the experiments beside this file, and says so.
+Preprocessing and training go on where they were stopped; measuring and speaking are done anew.
 
     out/data        the data set, with the doctor's verdict in doctor.txt
     out/run         checkpoints, logs and contact sheets
@@ -13,13 +13,16 @@ done is not done again, so the command goes on where it was stopped.
     out/NAME.mp4    the head speaking NAME
     out/summary.json
 
-Takes about 40 minutes for a minute of video on two CPU cores. The exit code is 0 when all is done.
+Takes about 35 minutes for a minute of video on two CPU cores. The exit code is 0 when all is done.
 """
 
+import contextlib
 import json
 import pathlib
 import shlex
 import sys
+import time
+from collections.abc import Iterator
 
 import siblings
 import soundfile
@@ -38,13 +41,41 @@ _QUIET = flags.DEFINE_bool("quiet", False, "say only which step is taken")
 HELD_OUT = "held_out"
 
 
-def step(script: str, *arguments: object) -> float:
-    """Takes a step and says so; returns its seconds."""
+class Clock:
+    """Minutes of each step over all sittings, kept in a file."""
+
+    def __init__(self, path: pathlib.Path):
+        """Goes on from the file, if there is one."""
+        self._path = path
+        known = json.loads(path.read_text()) if path.exists() else {}
+        self._minutes: dict[str, float] = known.get("minutes", {})
+
+    @contextlib.contextmanager
+    def __call__(self, name: str, *, anew: bool = False) -> Iterator[None]:
+        """Times the block, however it ends; `anew` forgets earlier sittings."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            before = 0.0 if anew else self._minutes.get(name, 0.0)
+            minutes = before + (time.perf_counter() - start) / 60
+            self._minutes[name] = round(minutes, 2)
+            if self._path.parent.exists():
+                self.write({})
+
+    def write(self, more: dict) -> None:
+        """Writes the minutes and what else there is to say."""
+        text = json.dumps({"minutes": self._minutes, **more}, indent=1)
+        files.write_text(self._path, text + "\n")
+
+
+def step(script: str, *arguments: object) -> None:
+    """Takes a step and says so."""
     print(
         "\n> " + shlex.join(["python", f"experiments/{script}.py", *map(str, arguments)]),
         flush=True,
     )
-    return siblings.run(script, *arguments, quiet=_QUIET.value)
+    siblings.run(script, *arguments, quiet=_QUIET.value)
 
 
 def held_out_sound(data: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
@@ -65,28 +96,30 @@ def main(argv: list[str]) -> None:
     missing = [path for path in [_VIDEO.value, *_AUDIO.value] if not pathlib.Path(path).is_file()]
     if missing:
         sys.exit(f"quickstart: expected a file; got {missing[0]}, which is none. Check the path.")
-    seconds = {"preprocess": step("preprocess", f"--video={_VIDEO.value}", f"--out={data}")}
-    new = [] if (run / "config.json").exists() else [f"--config={_CONFIG.value}"]
-    seconds["train"] = step(
-        "train", f"--data={data}", f"--run={run}", *new, f"--seed={_SEED.value}", "--resume"
-    )
-    seconds["evaluate"] = step("evaluate", f"--run={run}", f"--out={report}", "--overwrite")
+    names = [pathlib.Path(path).stem for path in _AUDIO.value]
+    if twice := [name for name in names if names.count(name) > 1]:
+        sys.exit(f"quickstart: two sounds are called {twice[0]}: their films would be, too")
+    clock = Clock(out / "summary.json")
+    with clock("preprocess"):
+        step("preprocess", f"--video={_VIDEO.value}", f"--out={data}")
+    with clock("train"):
+        step(
+            "train", f"--data={data}", f"--run={run}", f"--config={_CONFIG.value}",
+            f"--seed={_SEED.value}", "--resume",
+        )  # fmt: skip
+    with clock("evaluate", anew=True):
+        step("evaluate", f"--run={run}", f"--out={report}", "--overwrite")
     try:
         sounds = [pathlib.Path(path) for path in _AUDIO.value]
         sounds = sounds or [held_out_sound(data, out / f"{HELD_OUT}.wav")]
     except DataError as error:
         sys.exit(f"quickstart: {error}")
     films = [out / f"{path.stem}.mp4" for path in sounds]
-    seconds["render"] = sum(
-        step("render", f"--run={run}", f"--audio={sound}", f"--out={film}", "--overwrite")
-        for sound, film in zip(sounds, films, strict=True)
-    )
-    summary = {
-        "verdict": json.loads((data / "doctor.json").read_text())["verdict"],
-        "minutes": {name: round(value / 60, 2) for name, value in seconds.items()},
-        "films": [film.name for film in films],
-    }
-    files.write_text(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    with clock("render", anew=True):
+        for sound, film in zip(sounds, films, strict=True):
+            step("render", f"--run={run}", f"--audio={sound}", f"--out={film}", "--overwrite")
+    verdict = json.loads((data / "doctor.json").read_text())["verdict"]
+    clock.write({"verdict": verdict, "films": [film.name for film in films]})
     print(f"\n{report.with_suffix('.txt').read_text()}\nfilms: {', '.join(map(str, films))}")
 
 

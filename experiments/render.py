@@ -25,10 +25,10 @@ import jax
 import numpy as np
 from absl import app, flags
 
+from emojax.data import ahead, files
 from emojax.data import clip as clips
-from emojax.data import files
 from emojax.data.errors import DataError
-from emojax.drive import ahead, frames, movie, script, sound
+from emojax.drive import frames, movie, script, sound
 from emojax.gaussians import ply
 from emojax.training import checkpoints
 
@@ -107,7 +107,7 @@ def render() -> str:
     heard = sound.read(_AUDIO.value)
     run = checkpoints.load_run(pathlib.Path(_RUN.value))
     folder = pathlib.Path(_DATA.value) if _DATA.value else run.clip_folder
-    clip = clips.load(folder, size=run.size, features=run.features)
+    clip = clips.load(folder, size=run.size, features=run.features, force=run.forced)
     trained = frames.ready(run.head)
     planned = script.plan(
         jax.random.key(_SEED.value),
@@ -119,7 +119,7 @@ def render() -> str:
         audio_features=pathlib.Path(_AUDIO_FEATURES.value) if _AUDIO_FEATURES.value else None,
         loop=_LOOP.value,
     )
-    for note in planned.notes:
+    for note in (*run.notes, *planned.notes):
         print(f"note: {note}", file=sys.stderr)
     pictures_folder, clouds_folder = _folder(_FRAMES.value, ".png"), _folder(_PLY.value, ".ply")
     seconds: dict[str, float] = {}
@@ -148,6 +148,8 @@ def main(argv: list[str]) -> None:
         print(render())
     except DataError as error:
         sys.exit(f"render: {error}")
+    except KeyboardInterrupt:
+        sys.exit("render: stopped; no film was written")
 
 
 if __name__ == "__main__":

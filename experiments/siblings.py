@@ -3,23 +3,27 @@
 import pathlib
 import subprocess
 import sys
-import time
 
 HERE = pathlib.Path(__file__).parent
 
 
-def run(script: str, *arguments: object, quiet: bool = False) -> float:
-    """Runs experiments/SCRIPT.py and returns the seconds it took; exits with its error if it fails.
+class FailedError(SystemExit):
+    """An experiment failed; ends the caller with the same message, unless it is caught."""
+
+
+def run(script: str, *arguments: object, quiet: bool = False) -> None:
+    """Runs experiments/SCRIPT.py.
 
     Args:
       script: its name.
       *arguments: its flags.
       quiet: keep what it prints to itself, but for the last line of an error.
+
+    Raises:
+      FailedError: it failed.
     """
     command = [sys.executable, str(HERE / f"{script}.py"), *map(str, arguments)]
-    start = time.perf_counter()
     done = subprocess.run(command, capture_output=quiet, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1] if quiet and done.stderr.strip() else ""
-        sys.exit(last or done.returncode)
-    return time.perf_counter() - start
+        raise FailedError(last or done.returncode)

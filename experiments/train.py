@@ -26,6 +26,7 @@ from emojax import config as configs
 from emojax.data import clip as clips
 from emojax.data.errors import DataError
 from emojax.experts import lpips
+from emojax.losses import perceptual
 from emojax.training import changes, checkpoints, checks
 from emojax.training import run as runs
 from emojax.training.loop import DivergedError
@@ -44,7 +45,7 @@ _CONFIG = flags.DEFINE_enum(
 )
 _RECIPE = flags.DEFINE_string("recipe", None, "a config.json to train, in place of --config")
 _SET = flags.DEFINE_multi_string("set", [], "PATH=VALUE, changes one value; may be repeated")
-_SEED = flags.DEFINE_integer("seed", None, "seed of everything random; 0 by default")
+_SEED = flags.DEFINE_integer("seed", None, "seed of everything random; 0 by default", lower_bound=0)
 _RESUME = flags.DEFINE_bool("resume", False, "go on with the run that the folder holds")
 _LPIPS = flags.DEFINE_string(
     "lpips", None, ".npz of LPIPS AlexNet weights; without it the terms that need it are left out"
@@ -62,7 +63,7 @@ def _recipe(run: pathlib.Path) -> tuple[Recipe, dict]:
             recipe = checkpoints.read_config(pathlib.Path(_RECIPE.value))
         else:
             recipe = importlib.import_module(f"configs.{_CONFIG.value or 'default'}").get()
-        if _LPIPS.value is None:
+        if not (_LPIPS.value or known.get("lpips")):
             recipe = changes.without_perceptual(recipe)
     recipe = configs.override(recipe, _SET.value)
     checks.check(recipe)
@@ -74,24 +75,41 @@ def _facts(known: dict) -> dict:
     data = _DATA.value or known.get("data")
     if data is None:
         raise DataError(expected="--data", got="none", fix="Name the data set folder.")
-    seed = _SEED.value if _SEED.value is not None else known.get("seed", 0)
-    commit = subprocess.run(
-        ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return {
         "data": str(pathlib.Path(data).resolve()),
-        "seed": seed,
-        "lpips": _LPIPS.value or known.get("lpips"),
+        "seed": _SEED.value if _SEED.value is not None else known.get("seed", 0),
+        "forced": _FORCE.value or known.get("forced", False),
         "emojax": emojax.__version__,
-        "commit": commit.stdout.strip() or None,
+        "commit": _commit(),
         "jax": jax.__version__,
         "python": platform.python_version(),
         "devices": [str(device) for device in jax.devices()],
         "flags": [flag.serialize() for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])],
     }
+
+
+def _commit() -> str | None:
+    """The commit of this repository, where it is one."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "--short", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:  # git is not installed
+        return None
+    return found.stdout.strip() or None
+
+
+def _weights(known: dict) -> tuple[dict, perceptual.Measure | None]:
+    """Facts of the perceptual weights, and the distance that they make."""
+    path = _LPIPS.value or known.get("lpips_file")
+    if path is None:
+        return {"lpips": None, "lpips_file": None}, None
+    weights = lpips.load(path)
+    facts = {"lpips": lpips.fingerprint(weights), "lpips_file": str(pathlib.Path(path).resolve())}
+    return facts, functools.partial(lpips.distance, weights)
 
 
 def _bar(stage, reports, first):
@@ -117,16 +135,20 @@ def main(argv: list[str]) -> None:
     try:
         recipe, known = _recipe(run)
         facts = _facts(known)
-        measure = None
-        if facts["lpips"] is not None:
-            measure = functools.partial(lpips.distance, lpips.load(facts["lpips"]))
+        found, measure = _weights(known)
+    except ValueError as error:  # of a flag: --set, --recipe, --lpips
+        sys.exit(f"train: {error}")
+    try:
+        facts |= found
+        runs.look(run, recipe, facts, resume=_RESUME.value)
         clip = clips.load(
             pathlib.Path(facts["data"]),
             size=recipe.size,
             features=recipe.head.features,
-            force=_FORCE.value,
+            force=facts["forced"],
             progress=lambda frames: tqdm.tqdm(frames, "frames", disable=None, leave=False),
         )
+        facts["clip"] = clips.fingerprint(clip)
         place = runs.prepare(run, recipe, facts, resume=_RESUME.value)
         for fallback in clip.fallbacks:
             print(f"note: {fallback}")
@@ -136,8 +158,6 @@ def main(argv: list[str]) -> None:
             run, clip, recipe, seed=facts["seed"], place=place, measure=measure, progress=_bar
         )
     except DataError as error:
-        sys.exit(f"train: {error}")
-    except ValueError as error:
         sys.exit(f"train: {error}")
     except DivergedError as error:
         sys.exit(f"train: {error}; batch and state are in {run / runs.DIVERGED}")

@@ -20,7 +20,9 @@ LAYERS = (
     ("gaussians", "splatting", "encoders"),
     ("deformation",),
     ("head",),
-    ("losses", "experts", "emotion", "speech", "data", "puppet"),
+    ("losses", "experts", "data"),
+    ("emotion", "speech"),
+    ("puppet",),
     ("training", "drive", "metrics"),
     ("viewer",),
 )

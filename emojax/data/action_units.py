@@ -80,13 +80,26 @@ class ActionUnits:
         Raises:
           DataError: the clip has none.
         """
-        if number not in self.numbers:
+        return self.values[:, self.places((number,))[0]]
+
+    def places(self, numbers: Sequence[int]) -> np.ndarray:
+        """Returns the columns of some units, int [A].
+
+        Args:
+          numbers: of the units.
+
+        Raises:
+          DataError: the clip lacks one.
+        """
+        for number in numbers:
+            if number in self.numbers:
+                continue
             raise DataError(
                 expected=f"action unit {number}",
                 got=f"{', '.join(map(str, self.numbers))} from {self.source}",
                 fix="Use an au.csv that has it, or the built-in estimates.",
             )
-        return self.values[:, self.numbers.index(number)]
+        return np.array([self.numbers.index(number) for number in numbers])
 
 
 def head_points(track: Track, landmarks: np.ndarray) -> np.ndarray:

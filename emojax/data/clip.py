@@ -11,9 +11,8 @@ Rows are the frames of `transforms_train.json`, then those of `transforms_val.js
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import pathlib
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ import jax
 import numpy as np
 
 from emojax.data import (
+    ahead,
     arrays,
     clip_parts,
     files,
@@ -32,6 +32,9 @@ from emojax.data.rows import Rows
 from emojax.types import Camera
 
 AUDIO_BEFORE, AUDIO_AFTER = 4, 4  # the audio network sees windows t - 4 ... t + 3 of frame t
+
+
+FINGERPRINTED = 5  # pictures of a clip that its fingerprint covers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,44 +179,32 @@ def batch(clip: Clip, rows: np.ndarray) -> Batch:
 
 
 def prefetch(clip: Clip, rows: Iterable[np.ndarray], *, depth: int = 2) -> Iterator[Batch]:
-    """Yields batches, which another thread reads ahead of time.
+    """Returns batches, which another thread reads ahead of time.
 
     Args:
       clip: to read from.
       rows: of each batch, int [B].
       depth: how many batches are held ready.
     """
-    ready: queue.Queue = queue.Queue(maxsize=depth)
-    stop = threading.Event()
+    return ahead.ahead((batch(clip, some) for some in rows), depth=depth)
 
-    def put(item: object) -> None:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
 
-    def read() -> None:
-        try:
-            for some in rows:
-                put(batch(clip, some))
-                if stop.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # handed over: the reader raises it
-            put(error)
+def fingerprint(clip: Clip) -> str:
+    """Returns 16 digits that name what a head learns from: numbers, tracks, sound, some pictures.
 
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
+    Args:
+      clip: to name.
+    """
+    digest = hashlib.sha256()
+    some = np.linspace(0, len(clip) - 1, FINGERPRINTED).round().astype(int)
+    pictures = [rows[int(row)] for rows in (clip.images, clip.labels, clip.torso) for row in some]
+    for array in (
+        clip.numbers, np.int64(clip.num_train), clip.background, clip.landmarks, clip.cuts,
+        clip.world_to_camera, clip.focal, clip.principal, clip.audio.values, clip.audio_rows,
+        clip.action_units.values, *pictures,
+    ):  # fmt: skip
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def load(

@@ -22,7 +22,8 @@ import numpy as np
 from emojax.data.action_units import MAX_INTENSITY
 from emojax.data.clip import Clip
 from emojax.data.errors import DataError
-from emojax.drive import blinks, tables
+from emojax.drive import tables
+from emojax.puppet import blinks
 
 BLINK = 45
 # Of the clip's frames: about two frames of each blink are nearly closed, at 20 blinks a minute 2 %.

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from emojax import head
+from emojax.data import ahead
 from emojax.data.clip import Clip
 from emojax.data.errors import DataError
-from emojax.drive import ahead
 from emojax.drive import script as scripts
 from emojax.drive.script import Script
 from emojax.head import Head
-from emojax.types import Camera, Condition, Gaussians
+from emojax.types import Condition, Gaussians
 
 # Frames to a dispatch. What is shared (the tri-planes' features) is computed once for all of them;
 # beyond 8 little is gained and memory grows.
@@ -85,9 +85,9 @@ def render(
             yield np.asarray(_draw(trained, some, focal, principal))
 
     left = len(script)
-    for pictures in ahead.timed(draw(), seconds, "draw"):
-        yield from pictures[:left]
-        left -= len(pictures)
+    for some in ahead.timed(draw(), seconds, "draw"):
+        yield from some[:left]
+        left -= len(some)
 
 
 def clouds(trained: Head, script: Script) -> Iterator[Gaussians]:
@@ -110,14 +110,10 @@ def clouds(trained: Head, script: Script) -> Iterator[Gaussians]:
 @jax.jit
 def _draw(trained: Head, some: scripts.Scenes, focal: jax.Array, principal: jax.Array) -> jax.Array:
     """Pictures of scenes, uint8 [B, S, S, 3]."""
-    height, width = some.backdrops.shape[1:3]
-
-    def one(condition: Condition, world_to_camera: jax.Array, backdrop: jax.Array) -> jax.Array:
-        camera = Camera(world_to_camera, focal, principal, width=width, height=height)
-        image = head.render(trained, condition, camera, backdrop / jnp.float32(255)).image
-        return jnp.uint8(jnp.clip(image, 0, 1) * 255 + 0.5)
-
-    return jax.vmap(one)(some.condition, some.world_to_camera, some.backdrops)
+    drawn = head.render_batch(
+        trained, some.condition, some.world_to_camera, some.backdrops, focal, principal
+    )
+    return jnp.uint8(jnp.clip(drawn, 0, 1) * 255 + 0.5)
 
 
 @jax.jit

@@ -25,13 +25,12 @@ from emojax.data.errors import DataError
 from emojax.drive import sound as sounds
 from emojax.drive.sound import Sound
 
-FPS = 25
 # x264: no visible loss on faces; the preset costs about 3 ms a frame at 512 x 512 on one core.
 QUALITY, PRESET = 18, "veryfast"
 AUDIO_BIT_RATE = 160_000
 # Ticks a second of the film's clock: frames at 25 fps and milliseconds have whole numbers.
 TICKS = 25_000
-FRAME_TICKS = TICKS // FPS
+FRAME_TICKS = TICKS // files.FPS
 # SMPTE 170M is BT.601 in the terms of H.264 (ITU-T H.264, table E-5).
 _SMPTE170M = 6
 
@@ -118,7 +117,7 @@ def _write(path: pathlib.Path, pictures: Iterable[np.ndarray], sound: Sound) -> 
     # a film plays while it loads.
     options = {"movflags": "+faststart"}
     with av.open(f"file:{path}", "w", format="mp4", options=options) as container:
-        film = container.add_stream("libx264", rate=FPS)
+        film = container.add_stream("libx264", rate=files.FPS)
         track = container.add_stream("aac", rate=sound.rate, layout=sound.layout)
         track.bit_rate = AUDIO_BIT_RATE if sound.layout == "stereo" else AUDIO_BIT_RATE // 2
         blocks, heard, number = sounds.blocks(sound), 0, 0
@@ -130,7 +129,7 @@ def _write(path: pathlib.Path, pictures: Iterable[np.ndarray], sound: Sound) -> 
             frame = _frame(picture)
             frame.pts, frame.time_base = (number - 1) * FRAME_TICKS, Fraction(1, TICKS)
             _mux_film(container, film.encode(frame), sound)
-            while heard < sound.num_samples and heard * FPS < number * sound.rate:
+            while heard < sound.num_samples and heard * files.FPS < number * sound.rate:
                 heard += _mux_sound(container, track, next(blocks), heard)
         if number != sound.num_frames:
             raise ValueError(f"expected {sound.num_frames} pictures, got {number} or more")

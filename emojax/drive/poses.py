@@ -130,11 +130,12 @@ def follow(
     is_first, is_last = np.zeros(count, bool), np.zeros(count, bool)
     is_first[[first for first, _ in stretches]] = True
     is_last[[end - 1 for _, end in stretches]] = True
-    origin = np.empty((len(theirs), count), np.int32)
+    moves = np.empty((len(theirs), count), np.int8)  # which of the options, a byte each
+    jumps = np.empty(len(theirs), np.int64)
     cost = np.zeros(count)
     stay = np.arange(count)
     for t, vector in enumerate(theirs):
-        jump = int(np.argmin(cost))
+        jumps[t] = jump = int(np.argmin(cost))
         options = np.stack(
             [
                 cost,
@@ -143,14 +144,13 @@ def follow(
                 np.full(count, cost[jump] + JUMP_COST),
             ]
         )
-        best = np.argmin(options, axis=0)
-        origin[t] = np.choose(best, [stay, stay - 1, stay + 1, np.full(count, jump)])
+        moves[t] = best = np.argmin(options, axis=0)
         cost = options[best, stay] + np.linalg.norm(ours - vector, axis=1)
     rows = np.empty(len(theirs), np.int64)
     row = int(np.argmin(cost))
     for t in range(len(theirs) - 1, -1, -1):
         rows[t] = row
-        row = origin[t, row]
+        row = (row, row - 1, row + 1, int(jumps[t]))[moves[t, row]]
     return rows
 
 

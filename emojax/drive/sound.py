@@ -16,10 +16,9 @@ from collections.abc import Iterator
 import av
 import numpy as np
 
-from emojax.data import audio, media
+from emojax.data import audio, files, media
 from emojax.data.errors import DataError
 
-FPS = 25.0
 # Sampling rates that AAC has; the others become 48 kHz.
 AAC_RATES = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 # A sound whose loudest 20 ms stay below this is silent: digital silence, or a microphone's noise.
@@ -55,7 +54,7 @@ class Sound:
     @property
     def num_frames(self) -> int:
         """Pictures at 25 fps; the last one ends with the sound, and may be shorter."""
-        return max(1, math.ceil(self.duration * FPS - 1e-6))
+        return max(1, math.ceil(self.duration * files.FPS - 1e-6))
 
     @property
     def num_samples(self) -> int:

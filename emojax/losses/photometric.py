@@ -30,7 +30,6 @@ def l1(
     target: jax.Array,
     *,
     mask: jax.Array | None = None,
-    weights: jax.Array | None = None,
 ) -> jax.Array:
     """Returns the mean absolute difference, [].
 
@@ -39,12 +38,8 @@ def l1(
       target: [H, W, C].
       mask: [H, W] bool or 0 to 1; the mean is over what it covers, 0 where that is nothing. All
         pixels by default.
-      weights: [H, W] factors on the pixels' differences. They do not change what is divided by, so
-        weights of mean 1 leave a uniform difference as it is.
     """
     difference = jnp.mean(jnp.abs(image - target), axis=-1)
-    if weights is not None:
-        difference = difference * weights
     if mask is None:
         return jnp.mean(difference)
     mask = jnp.asarray(mask, difference.dtype)

@@ -13,7 +13,7 @@ from emojax.data.clip import Batch, Clip
 from emojax.data.errors import DataError
 from emojax.head import Head
 from emojax.metrics import scenarios
-from emojax.types import Camera, Condition
+from emojax.types import Condition
 
 
 def drawn_by(head: Head, clip: Clip) -> scenarios.Render:
@@ -33,9 +33,7 @@ def drawn_by(head: Head, clip: Clip) -> scenarios.Render:
             got=f"windows of {clip.audio.name}, {list(window)}, in {clip.folder}",
             fix="Evaluate on a clip with the sound features that the head was trained on.",
         )
-    for number in head.config.action_units:
-        clip.action_units.column(number)  # refuses a unit that the clip lacks
-    columns = [clip.action_units.numbers.index(number) for number in head.config.action_units]
+    columns = clip.action_units.places(head.config.action_units)
     focal, principal = jnp.asarray(clip.focal), jnp.asarray(clip.principal)
 
     def render(batches: Iterable[Batch]) -> Iterator[np.ndarray]:
@@ -52,20 +50,4 @@ def drawn_by(head: Head, clip: Clip) -> scenarios.Render:
     return render
 
 
-@jax.jit
-def _draw(
-    head: Head,
-    condition: Condition,
-    world_to_camera: jax.Array,
-    backdrops: jax.Array,
-    focal: jax.Array,
-    principal: jax.Array,
-) -> jax.Array:
-    """Pictures of a batch, float [B, S, S, 3]."""
-    height, width = backdrops.shape[1:3]
-
-    def one(condition: Condition, pose: jax.Array, backdrop: jax.Array) -> jax.Array:
-        camera = Camera(pose, focal, principal, width=width, height=height)
-        return heads.render(head, condition, camera, backdrop / jnp.float32(255)).image
-
-    return jax.vmap(one)(condition, world_to_camera, backdrops)
+_draw = jax.jit(heads.render_batch)

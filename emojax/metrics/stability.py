@@ -17,10 +17,9 @@ from emojax.data.checkup.curves import SILENCE
 from emojax.data.labels import HEAD, isin
 from emojax.metrics import lips
 
-FPS = 25
 # Lips open before a sound and close after it: what counts as silence keeps this far from speech.
 MARGIN = 4  # frames
-_SAMPLES = audio.RATE // FPS
+_SAMPLES = audio.RATE // files.FPS
 
 
 def inner(cuts: np.ndarray, count: int) -> np.ndarray:

@@ -3,7 +3,7 @@
     RUN/config.json                      the recipe, written once
     RUN/run.json                         clip, seed, versions
     RUN/checkpoints/STAGE/STEP/state     the `State`
-    RUN/checkpoints/STAGE/STEP/facts     JSON: sizes that shapes depend on
+    RUN/checkpoints/STAGE/STEP/facts     JSON: digest of the recipe, and sizes that shapes depend on
 
 A checkpoint appears under its name when it is complete (Orbax renames it), so that a killed run has
 the one before. The state before step S of a stage, the recipe and the seed give the same bits from
@@ -12,15 +12,17 @@ there on as a run that was never interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import json
 import logging
 import pathlib
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from emojax import config as configs
@@ -33,11 +35,11 @@ from emojax.training import state as states
 from emojax.training.recipe import Recipe
 from emojax.training.state import State
 
-FORMAT = 1
+FORMAT = 2
 CONFIG, RUN, CHECKPOINTS = "config.json", "run.json", "checkpoints"
 KEPT = 2  # checkpoints of a stage; the one before serves where the last is damaged
 
-# Orbax tells of every save and restore at the level of warnings or below.
+# Orbax tells of every save, restore and failure in the log, several times; errors are raised, too.
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
 
@@ -65,6 +67,8 @@ class Run:
       clip_folder: the data set.
       size: side of the pictures, pixels.
       features: name of the sound features.
+      is_finished: whether all stages were trained to their end.
+      forced: whether it was trained on a clip that is judged not usable.
       facts: what else `run.json` holds.
     """
 
@@ -74,7 +78,22 @@ class Run:
     clip_folder: pathlib.Path
     size: int
     features: str
+    is_finished: bool
+    forced: bool
     facts: Mapping[str, Any]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user of the head should know, in words."""
+        found = ()
+        if not self.is_finished:
+            found += (
+                f"the head is not finished: trained to step {self.place.step} of stage "
+                f"{self.place.stage}; go on with experiments/train.py --run RUN --resume",
+            )
+        if self.forced:
+            found += ("the head was trained on a clip that is judged not usable",)
+        return found
 
 
 def write_recipe(run: pathlib.Path, recipe: Recipe, facts: Mapping[str, Any]) -> None:
@@ -138,11 +157,24 @@ def read_config(path: pathlib.Path) -> Recipe:
         ) from error
 
 
-def save(run: pathlib.Path, stage: str, state: State) -> None:
+def digest(recipe: Recipe) -> str:
+    """Returns 16 digits that name a recipe.
+
+    Args:
+      recipe: to name.
+    """
+    # As it comes back from a file: whole numbers in place of floats are floats there.
+    same = configs.from_dict(Recipe, configs.to_dict(recipe))
+    text = json.dumps(configs.to_dict(same), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def save(run: pathlib.Path, recipe: Recipe, stage: str, state: State) -> None:
     """Saves a state; earlier checkpoints of the stage but the last are removed.
 
     Args:
       run: the run's folder.
+      recipe: of the run.
       stage: name of the stage.
       state: to save.
 
@@ -150,15 +182,18 @@ def save(run: pathlib.Path, stage: str, state: State) -> None:
       DataError: there is no room, or no permission; checkpoints that were there stay.
     """
     facts = {
+        "recipe": digest(recipe),
         "capacity": {branch: getattr(state.head, branch).capacity for branch in BRANCHES},
     }
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(_plain(state)), facts=ocp.args.JsonSave(facts)
     )
     try:
-        with _manager(run, stage, max_to_keep=KEPT) as manager:
+        with _quiet(), _manager(run, stage, max_to_keep=KEPT) as manager:
             manager.save(int(state.step), args=items, force=True)
     except (OSError, ValueError) as error:
+        for half in (run / CHECKPOINTS / stage).glob(f"{int(state.step)}.*tmp*"):
+            shutil.rmtree(half, ignore_errors=True)
         raise DataError(
             expected=f"a place to save checkpoints in {run}",
             got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
@@ -195,10 +230,12 @@ def load(run: pathlib.Path, recipe: Recipe, place: Place) -> State:
     """
     stage = next(stage for stage in recipe.stages if stage.name == place.stage)
     try:
-        with _manager(run, place.stage) as manager:
+        with _quiet(), _manager(run, place.stage) as manager:
             facts = manager.restore(
                 place.step, args=ocp.args.Composite(facts=ocp.args.JsonRestore())
             )["facts"]
+            if facts["recipe"] != digest(recipe):
+                raise ValueError("it is of another configuration")
             template = jax.eval_shape(lambda: _template(recipe, stage, facts))
             state = manager.restore(
                 place.step, args=ocp.args.Composite(state=ocp.args.StandardRestore(template))
@@ -220,7 +257,7 @@ def load_run(run: pathlib.Path) -> Run:
       run: the run's folder.
 
     Raises:
-      DataError: there is no run, no checkpoint, or it is damaged; a parameter is not finite.
+      DataError: there is no run, no checkpoint, or it is damaged.
     """
     recipe, facts = read_recipe(run)
     found = places(run, recipe)
@@ -230,36 +267,29 @@ def load_run(run: pathlib.Path) -> Run:
             got="none",
             fix="Train until the first one is saved: experiments/train.py --run RUN --resume.",
         )
-    head = load(run, recipe, found[0]).head
-    check_finite(head)
+    last = recipe.stages[-1]
     return Run(
-        head=head,
+        head=load(run, recipe, found[0]).head,
         recipe=recipe,
         place=found[0],
         clip_folder=pathlib.Path(facts["data"]),
         size=recipe.size,
         features=recipe.head.features,
+        is_finished=found[0] == Place(last.name, last.steps),
+        forced=bool(facts.get("forced")),
         facts=facts,
     )
 
 
-def check_finite(head: Head) -> None:
-    """Raises DataError where a parameter of a head is NaN or infinite.
-
-    Args:
-      head: to check.
-    """
-    bad = [
-        jax.tree_util.keystr(path)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(head)
-        if jnp.issubdtype(leaf.dtype, jnp.floating) and not bool(jnp.isfinite(leaf).all())
-    ]
-    if bad:
-        raise DataError(
-            expected="finite parameters",
-            got=f"NaN or infinity in {', '.join(bad)}",
-            fix="Use an earlier checkpoint.",
-        )
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps asyncio from printing the errors of a write that Orbax raises anyway."""
+    logger = logging.getLogger("asyncio")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _manager(run: pathlib.Path, stage: str, *, max_to_keep: int | None = None):

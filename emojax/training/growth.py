@@ -51,7 +51,7 @@ def take_round(state: State, camera: Camera, *, stage: Stage, extent: float) -> 
 
     Args:
       state: between two steps.
-      camera: of the last frame: Gaussians of the background's colour are judged from there.
+      camera: of a frame: Gaussians of the background's colour are judged from there.
       stage: with `density`.
       extent: of the cameras, metres.
 

@@ -6,6 +6,7 @@ it takes again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import time
@@ -31,6 +32,7 @@ class Log:
         path = run / LINES
         kept = _kept(path, before) if before and path.exists() else []
         files.write_text(path, "".join(f"{line}\n" for line in kept))
+        self._path = path
         self._lines = path.open("a", encoding="utf-8")
         self._events = _event_writer(run / EVENTS)
 
@@ -47,10 +49,16 @@ class Log:
           step: the next step of the stage.
           values: numbers, or mappings of numbers.
           total_step: counted from the start of the run.
+
+        Raises:
+          DataError: the disk is full.
         """
         line = {"stage": stage, "step": step, "total_step": total_step, **values}
-        self._lines.write(json.dumps(line) + "\n")
-        self._lines.flush()
+        try:
+            self._lines.write(json.dumps(line) + "\n")
+            self._lines.flush()
+        except OSError as error:
+            raise files.failed(self._path, error) from error
         if self._events is not None:
             for name, value in _flat(values):
                 self._events(f"{stage}/{name}", float(value), total_step)
@@ -66,7 +74,8 @@ class Log:
         trace: TracebackType | None,
     ) -> None:
         """Closes the files."""
-        self._lines.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take was told of before
+            self._lines.close()
         if self._events is not None:
             self._events.close()
 
@@ -98,8 +107,16 @@ class _Events:
 
     def __init__(self, folder: pathlib.Path, writer, summary, event):
         self._writer, self._summary, self._event = writer(str(folder)), summary, event
+        self._begun = False
 
     def __call__(self, name: str, value: float, step: int) -> None:
+        if not self._begun:
+            # TensorBoard then forgets what an earlier sitting wrote from this step on.
+            start = self._event.SessionLog(status=self._event.SessionLog.START)
+            self._writer.add_event(
+                self._event.Event(step=step, session_log=start, wall_time=time.time())
+            )
+            self._begun = True
         entry = self._summary.Summary(
             value=[self._summary.Summary.Value(tag=name, simple_value=value)]
         )

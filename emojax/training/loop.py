@@ -97,7 +97,7 @@ def run_stage(
     """
     num = recipe.steps_per_dispatch
     extent = states.extent(clip.world_to_camera[: clip.num_train])
-    columns = unit_columns(clip, recipe.head.action_units)
+    columns = clip.action_units.places(recipe.head.action_units)
     choices = [
         curriculum.choose(seed, stage, measures, first=first, num=num)
         for first in range(int(state.step), stage.steps, num)
@@ -130,21 +130,6 @@ def run_stage(
             round=counts,
             traces=programs[phase].traces,
         )
-
-
-def unit_columns(clip: Clip, numbers: tuple[int, ...]) -> np.ndarray:
-    """Returns the columns of a clip's action units that a head sees, int [A].
-
-    Args:
-      clip: with action units.
-      numbers: of the units, in the head's order.
-
-    Raises:
-      DataError: the clip lacks one.
-    """
-    for number in numbers:
-        clip.action_units.column(number)
-    return np.array([clip.action_units.numbers.index(number) for number in numbers])
 
 
 def to_frames(batch: Batch, columns: np.ndarray) -> Frame:

@@ -51,14 +51,12 @@ class Outcome(NamedTuple):
     Attributes:
       terms: by name, unweighted, [].
       budget: share of the picture's absolute difference by region, [].
-      radii: [N, 2] of the drawn Gaussians, of the last branch drawn.
-      overflow: int32 [], dropped pairs.
+      radii: [N, 2] of the drawn Gaussians; of the face in a fused picture.
     """
 
     terms: Mapping[str, jax.Array]
     budget: Mapping[str, jax.Array]
     radii: jax.Array
-    overflow: jax.Array
 
 
 class Picture(NamedTuple):
@@ -121,7 +119,6 @@ def loss(
         terms=terms,
         budget=_budget(picture, masks),
         radii=picture.rendering.radii,
-        overflow=picture.rendering.overflow,
     )
 
 
@@ -317,7 +314,7 @@ def _budget(picture: Picture, masks: Regions) -> dict[str, jax.Array]:
         "mouth": masks.mouth,
         "lips": masks.lips * (1 - masks.mouth),
         "face": face,
-        "hair": masks.hair,
+        "hair": masks.hair * (1 - masks.lips),
         "backdrop": masks.backdrop * (1 - masks.lips),
     }
     return {name: jnp.sum(difference * part) / total for name, part in parts.items()}

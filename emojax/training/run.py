@@ -35,17 +35,19 @@ from emojax.training.recipe import Recipe, Stage
 from emojax.training.state import State
 
 SAMPLES, DIVERGED = "samples", "diverged"
+# Facts that decide the bits of a run: where the data are and what they hold, seed, LPIPS weights.
+COMPARED = ("data", "clip", "seed", "lpips")
 
 
-def prepare(
+def look(
     folder: pathlib.Path, recipe: Recipe, facts: dict[str, Any], *, resume: bool
 ) -> Place | None:
-    """Looks at a run's folder before any work starts, and writes what the run is.
+    """Looks at a run's folder, before any work starts.
 
     Args:
       folder: of the run.
       recipe: asked for.
-      facts: clip, seed, versions.
+      facts: of the run, as far as they are known; `COMPARED` ones must be those it began with.
       resume: go on with what is there.
 
     Returns:
@@ -54,8 +56,7 @@ def prepare(
     Raises:
       DataError: the folder holds another run, or one that was not to be resumed.
     """
-    exists = (folder / checkpoints.CONFIG).exists()
-    if not exists:
+    if not (folder / checkpoints.CONFIG).exists():
         others = [] if not folder.exists() else [p.name for p in folder.iterdir()]
         # What a run leaves that was killed while it wrote its first files.
         others = [n for n in others if n != checkpoints.RUN and not n.endswith(".partial")]
@@ -65,8 +66,6 @@ def prepare(
                 got=f"other files, {others[0]} for one",
                 fix="Name another folder with --run.",
             )
-        files.make_folder(folder)
-        checkpoints.write_recipe(folder, recipe, facts)
         return None
     before, known = checkpoints.read_recipe(folder)
     if not resume:
@@ -78,8 +77,8 @@ def prepare(
     changed = configs.differences(before, recipe)
     changed += [
         f"{name}: {known.get(name)} -> {facts[name]}"
-        for name in ("data", "seed", "lpips")
-        if known.get(name) != facts[name]
+        for name in COMPARED
+        if name in facts and known.get(name) != facts[name]
     ]
     if changed:
         raise DataError(
@@ -89,6 +88,30 @@ def prepare(
         )
     found = checkpoints.places(folder, recipe)
     return found[0] if found else None
+
+
+def prepare(
+    folder: pathlib.Path, recipe: Recipe, facts: dict[str, Any], *, resume: bool
+) -> Place | None:
+    """Looks as `look` does, and writes what the run is where it begins.
+
+    Args:
+      folder: of the run.
+      recipe: asked for.
+      facts: clip, seed, versions.
+      resume: go on with what is there.
+
+    Returns:
+      Where to go on, or None at the start.
+
+    Raises:
+      DataError: as `look`.
+    """
+    place = look(folder, recipe, facts, resume=resume)
+    if not (folder / checkpoints.CONFIG).exists():
+        files.make_folder(folder)
+        checkpoints.write_recipe(folder, recipe, facts)
+    return place
 
 
 def train(
@@ -163,7 +186,7 @@ def _run_stage(folder, clip, recipe: Recipe, stage: Stage, reports, log: Log, do
                 files.make_folder(folder / SAMPLES)
                 files.write_picture(folder / SAMPLES / name, sheet)
             if last or report.step % recipe.save_every == 0:
-                checkpoints.save(folder, stage.name, report.state)
+                checkpoints.save(folder, recipe, stage.name, report.state)
             clock = time.perf_counter()
     except DivergedError as error:
         _save_divergence(folder / DIVERGED, stage, error)
@@ -184,7 +207,6 @@ def summarise(report: Report) -> dict[str, Any]:
         "terms": {name: float(v.mean()) for name, v in info.terms.items()},
         "budget": {name: float(v.mean()) for name, v in info.budget.items()},
         "gradients": {name: float(v.mean()) for name, v in info.gradients.items()},
-        "overflow": int(info.overflow.sum()),
         "missed": report.missed,
         "traces": report.traces,
     }
@@ -200,4 +222,8 @@ def _save_divergence(folder: pathlib.Path, stage: Stage, error: DivergedError) -
     for name, tree in (("state", state), ("batch", error.batch), ("info", error.info)):
         leaves = jax.tree_util.tree_leaves_with_path(tree)
         arrays = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
-        np.savez(folder / f"{stage.name}_{error.step:06}_{name}.npz", **arrays)
+        path = folder / f"{stage.name}_{error.step:06}_{name}.npz"
+        try:
+            np.savez(path, **arrays)
+        except OSError as reason:
+            raise files.failed(path, reason) from error

@@ -53,7 +53,7 @@ def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.nd
       phase: of the state.
     """
     rows = sheet_rows(clip)
-    columns = loop.unit_columns(clip, state.head.config.action_units)
+    columns = clip.action_units.places(state.head.config.action_units)
     frames = loop.to_frames(clips.batch(clip, rows), columns)
     images, targets = _draw(
         state.head, frames, clip.camera(0), state.step, stage=stage, phase=phase

@@ -1,7 +1,7 @@
 """The training step: (state, frame) -> (state, info), and several of them in one dispatch.
 
 Everything inside is one compiled program per phase of a stage: no host, no new shapes. What is
-static (recipe, phase) is bound by `make`, which counts how often it was traced.
+static (recipe, phase) is bound by `make`; a `Program` counts how often it was traced.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class Info(NamedTuple):
       gradients: norm of the gradient of each part that trains.
       finite: bool [], whether all numbers of each part that trains still are. (A Gaussian that is
         not is not drawn: the loss would not tell.)
-      overflow: int32 [], dropped pairs.
     """
 
     loss: jax.Array
@@ -41,7 +40,6 @@ class Info(NamedTuple):
     budget: Mapping[str, jax.Array]
     gradients: Mapping[str, jax.Array]
     finite: Mapping[str, jax.Array]
-    overflow: jax.Array
 
 
 def train_step(
@@ -114,7 +112,6 @@ def train_step(
         budget=outcome.budget,
         gradients={name: _norm(gradients[name]) for name in names},
         finite={name: _all_finite(parts[name]) for name in names},
-        overflow=outcome.overflow,
     )
     return state.replace(
         head=head, moments=moments, statistics=statistics, step=state.step + 1

@@ -27,7 +27,6 @@ FACE = tuple(
     f"face.{name}" for name in ("means", "quaternions", "scales", "opacities", "harmonics")
 )
 MOUTH = tuple(name.replace("face", "mouth") for name in FACE)
-NEVER = 10**9
 
 
 def mouth() -> Stage:

@@ -26,6 +26,7 @@ PROGRAM = textwrap.dedent(
         return types.SimpleNamespace(
             head=random_head(), clip_folder=run, size=128, features="mel",
             place=checkpoints.Place("face", 7), recipe=types.SimpleNamespace(name="none"),
+            notes=(), forced=False,
         )
 
     checkpoints.load_run = load_run

@@ -48,3 +48,19 @@ def test_a_step_that_fails_stops_with_its_message(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("preprocess: expected")
     assert "Traceback" not in done.stderr
+
+
+def test_two_sounds_of_one_name_are_refused(tmp_path):
+    video = tmp_path / "video.mp4"
+    video.touch()
+    sounds = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        sounds.append(tmp_path / name / "same.wav")
+        sounds[-1].touch()
+    done = command.run(
+        "quickstart", f"--video={video}", *(f"--audio={path}" for path in sounds),
+        f"--out={tmp_path / 'out'}",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "same" in done.stderr

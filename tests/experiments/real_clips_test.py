@@ -20,8 +20,8 @@ def _report(real_clips, *, head, shuffled, psnr_head=30.0):
             "silent_gap": {"mean": None, "count": 0},
         }
 
-    films = {"head": film(head, 33.0), "sound shuffled": film(shuffled, 32.0)}
-    return {"films": films | {name: film(2.0, 25.0) for name in real_clips.PICTURES}}
+    films = {name: film(2.0, 25.0) for name in real_clips.CONTROLS}
+    return {"films": films | {"head": film(head, 33.0), "sound shuffled": film(shuffled, 32.0)}}
 
 
 def test_a_good_head_reaches_all_aims(real_clips):
@@ -30,7 +30,7 @@ def test_a_good_head_reaches_all_aims(real_clips):
     assert set(found["aims"].values()) == {True}
     assert found["frames"] == 40
     assert found["lmd_spread_of_seeds"] == pytest.approx(0.02)
-    text = real_clips.to_text({"clip": {"verdict": "good", "minutes": [20.0], **found}})
+    text = real_clips.to_text({"clip": {"verdict": "good", "minutes": [{"train": 20.0}], **found}})
     assert text.count("holds:") == 4
 
 
@@ -43,3 +43,24 @@ def test_a_deaf_and_blurred_head_fails(real_clips):
     assert aims["true sound beats shuffled by more than the spread of seeds"] is False
     one = real_clips.judge(reports[:1])["aims"]
     assert one["true sound beats shuffled by more than the spread of seeds"] is None
+
+
+def test_what_a_head_does_not_beat_is_named(real_clips):
+    report = _report(real_clips, head=1.2, shuffled=1.1)
+    aims = real_clips.judge([report])["aims"]
+    assert aims["better than every control in LMD"] == "sound shuffled"
+    report["films"]["head"]["lmd"]["mean"] = None
+    assert real_clips.judge([report])["aims"]["better than every control in LMD"] == "no lmd"
+
+
+def test_a_clip_that_fails_is_named_with_its_cause(tmp_path):
+    for name in ("clips/bad.mp4", "audio/speech.wav"):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_bytes(b"")
+    done = command.run(
+        "real_clips", f"--clips={tmp_path / 'clips'}", f"--audio={tmp_path / 'audio'}",
+        f"--out={tmp_path / 'out'}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "bad: FAILED: preprocess: expected" in done.stdout

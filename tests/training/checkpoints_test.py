@@ -1,4 +1,5 @@
 import json
+import resource
 import shutil
 
 import jax
@@ -16,7 +17,7 @@ FACTS = {"data": "clip", "seed": 0}
 
 
 def _state(head, stage, step):
-    state = states.begin(jax.random.key(7), head, jnp.ones((5, 6)), stage)
+    state = states.begin(jax.random.key(7), head, stage)
     return state.replace(step=jnp.int32(step))
 
 
@@ -26,10 +27,10 @@ def run(head, tmp_path_factory):
     checkpoints.write_recipe(run, recipe, FACTS)
     mouth, face, _ = recipe.stages
     for step in (2, 4):
-        checkpoints.save(run, "mouth", _state(head, mouth, step))
+        checkpoints.save(run, recipe, "mouth", _state(head, mouth, step))
     for step in (2, 4, 6):
         state = growth.enlarge(_state(head, face, step), "face", face.density)
-        checkpoints.save(run, "face", state)
+        checkpoints.save(run, recipe, "face", state)
     return run
 
 
@@ -103,21 +104,31 @@ def test_another_versions_files_are_refused(copy, name, change):
         checkpoints.load_run(copy)
 
 
-def test_a_head_with_nan_is_refused(copy, head):
-    face = small.recipe().stages[1]
-    bad = head.replace(mouth=head.mouth.replace(means=head.mouth.means.at[3, 1].set(jnp.nan)))
-    checkpoints.save(copy, "face", _state(bad, face, 8))
-    with pytest.raises(DataError, match=r"NaN or infinity in \.mouth\.means"):
+def test_a_checkpoint_of_another_configuration_is_refused(copy):
+    path = copy / "config.json"
+    other = json.loads(path.read_text())
+    other["head"]["audio_gain"] = 7.0  # of the same shapes
+    path.write_text(json.dumps(other))
+    with pytest.raises(DataError, match="it is of another configuration"):
         checkpoints.load_run(copy)
 
 
-def test_no_room_is_one_clear_error_and_the_checkpoints_stay(copy, head, monkeypatch):
-    import orbax.checkpoint as ocp
+def test_a_run_that_is_not_finished_says_so(copy, head):
+    assert "step 6 of stage face" in checkpoints.load_run(copy).notes[0]
+    fuse = small.recipe().stages[-1]
+    checkpoints.save(copy, small.recipe(), "fuse", _state(head, fuse, fuse.steps))
+    assert checkpoints.load_run(copy).notes == ()
 
-    def full(*arguments, **options):
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ocp.CheckpointManager, "save", full)
-    with pytest.raises(DataError, match=r"No space left on device.*--resume"):
-        checkpoints.save(copy, "face", _state(head, small.recipe().stages[1], 8))
+def test_no_room_is_one_clear_error_and_the_checkpoints_stay(copy, head, capfd):
+    state = _state(head, small.recipe().stages[1], 8)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # as a disk that is full
+    try:
+        with pytest.raises(DataError, match=r"a place to save checkpoints.*--resume"):
+            checkpoints.save(copy, small.recipe(), "face", state)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "Traceback" not in capfd.readouterr().err
+    assert {p.name for p in (copy / "checkpoints" / "face").iterdir()} == {"4", "6"}
     assert checkpoints.load_run(copy).place == Place("face", 6)

@@ -18,7 +18,7 @@ DENSITY = small.face_stage().density
 
 def _state(stage, *, gradient=0.0, step=4):
     head = heads.init(jax.random.key(0), small.HEAD)
-    state = states.begin(jax.random.key(1), head, jnp.zeros((3, 6)), stage)
+    state = states.begin(jax.random.key(1), head, stage)
     seen = state.statistics["face"]
     statistics = {
         **state.statistics,

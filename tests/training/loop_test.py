@@ -3,7 +3,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from emojax.data.errors import DataError
 from emojax.training import curriculum, loop
 from emojax.training import state as states
 from tests.training import small
@@ -21,7 +20,7 @@ def _reports(clip, measures, state, stage):
 @pytest.fixture(scope="module")
 def reports(clip, measures, head):
     stage = small.face_stage()
-    state = states.begin(jax.random.key(1), head, jnp.zeros((len(clip), 6)), stage)
+    state = states.begin(jax.random.key(1), head, stage)
     return list(_reports(clip, measures, state, stage))
 
 
@@ -59,9 +58,3 @@ def test_a_number_that_is_not_finite_stops_it(clip, measures, reports):
     error = caught.value
     assert int(error.state.step) == 6
     assert error.batch.image.shape[0] == 2
-
-
-def test_a_clip_without_the_heads_units_is_refused(clip):
-    with pytest.raises(DataError, match="action unit 9"):
-        loop.unit_columns(clip, (1, 9))
-    np.testing.assert_array_equal(loop.unit_columns(clip, (45, 1)), [8, 0])

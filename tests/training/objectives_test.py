@@ -16,7 +16,7 @@ ROW = 7
 
 @pytest.fixture(scope="module")
 def frame(clip):
-    columns = loop.unit_columns(clip, small.HEAD.action_units)
+    columns = clip.action_units.places(small.HEAD.action_units)
     frames = loop.to_frames(clips.batch(clip, np.array([ROW])), columns)
     return jax.tree.map(lambda x: jnp.asarray(x)[0], frames)
 

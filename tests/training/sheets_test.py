@@ -23,7 +23,7 @@ def test_all_train_where_nothing_is_held_out(clip):
 
 def test_a_sheet_shows_target_rendering_difference_and_lips(clip, head):
     stage = small.face_stage()
-    state = states.begin(jax.random.key(1), head, jnp.zeros((len(clip), 6)), stage)
+    state = states.begin(jax.random.key(1), head, stage)
     state = state.replace(step=jnp.int32(12))
     sheet = sheets.draw_sheet(state, clip, stage=stage, phase=stage.phases[-1])
     size = clip.size

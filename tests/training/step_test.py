@@ -18,7 +18,7 @@ EXTENT = 0.1
 
 @pytest.fixture(scope="module")
 def frames(clip):
-    columns = loop.unit_columns(clip, small.HEAD.action_units)
+    columns = clip.action_units.places(small.HEAD.action_units)
     return loop.to_frames(clips.batch(clip, np.array([3, 11])), columns)
 
 

@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 
-from emojax.drive import blinks
+from emojax.puppet import blinks
 
 
 def test_the_rate_and_the_spread_are_natural():

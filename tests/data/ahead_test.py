@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from emojax.drive import ahead
+from emojax.data import ahead
 
 
 def test_items_come_in_order():

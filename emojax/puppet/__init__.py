@@ -1,0 +1,1 @@
+"""The puppet: a procedural talking head that speaks, feels and moves, with everything known."""
