@@ -1,0 +1,1 @@
+"""Text -> sound with the times of its phonemes, by espeak-ng (optional, extra `speech`)."""
