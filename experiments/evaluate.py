@@ -7,7 +7,7 @@ table of every metric for the truth, the truth with a camera's noise, the head, 
 training picture of the nearest pose, and the head with shuffled, late and early sound and without
 expression. Beside report.json it writes report.txt (the table), report.csv (every frame) and
 report.png (truth, head, difference and mouth of a few frames). Pictures are measured as floats,
-before any encoding.
+before any encoding. Last it times the whole path from a sound to a film.
 
 LPIPS needs weights that are not included: emojax/experts/lpips.py says how to make the file.
 """
@@ -23,7 +23,7 @@ from absl import app, flags
 from emojax.data import clip as clips
 from emojax.data import files
 from emojax.data.errors import DataError
-from emojax.drive import frames
+from emojax.drive import frames, speed
 from emojax.experts import lpips
 from emojax.metrics import (
     drawing,
@@ -85,7 +85,7 @@ def evaluate() -> str:
         "trained_to": dataclasses.asdict(run.place),
         "head": _described(trained),
     }
-    found = report.build(exam, scores, about=about)
+    found = report.build(exam, scores, about=about) | {"speed": _speed(trained, clip)}
     text = report.to_text(found)
     files.write_text(places[".json"], report.to_json(found))
     files.write_text(places[".txt"], text)
@@ -101,6 +101,14 @@ def _described(head) -> dict:
         "face_gaussians": int(head.face.count()),
         "mouth_gaussians": int(head.mouth.count()),
     }
+
+
+def _speed(trained, clip) -> dict:
+    """Of the whole path from a sound to a film, or why there is none."""
+    try:
+        return speed.measure(trained, clip)._asdict()
+    except DataError as error:
+        return {"missing": str(error)}
 
 
 def _bar(items: Iterable, name: str, count: int) -> Iterable:

@@ -127,7 +127,20 @@ def to_text(report: Mapping) -> str:
     for name, reason in report["missing"].items():
         reasons.setdefault(reason, []).append(name)
     lines += [f"Not measured: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    if speed := report.get("speed"):
+        lines += [_told(speed)]
     return "\n".join(lines) + "\n"
+
+
+def _told(speed: Mapping) -> str:
+    """The speed of the whole path as a line."""
+    if "missing" in speed:
+        return f"Speed not measured: {speed['missing']}"
+    parts = ", ".join(f"{name} {ms:.1f}" for name, ms in speed["milliseconds"].items())
+    return (
+        f"From sound to film: {speed['frames_per_second']:.1f} frames a second on "
+        f"{speed['cores']} cores ({speed['device']}); ms a frame, drawing beside encoding: {parts}"
+    )
 
 
 def _shown(value: float | None) -> str:

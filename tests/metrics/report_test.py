@@ -93,3 +93,11 @@ def test_a_worse_head_is_said_to_be_worse(exam, listening):
     )
     found = report.build(dataclasses.replace(exam), swapped)
     assert found["against"][scenarios.SHUFFLED]["lmd"]["verdict"] == "worse"
+
+
+def test_speed_is_told_where_it_is_known(built):
+    speed = {"frames_per_second": 41.23, "cores": 2, "device": "cpu", "milliseconds": {"draw": 14}}
+    last = report.to_text(built | {"speed": speed}).splitlines()[-1]
+    assert last.startswith("From sound to film: 41.2 frames a second on 2 cores (cpu)")
+    assert "draw 14.0" in last
+    assert "Speed not measured: why" in report.to_text(built | {"speed": {"missing": "why"}})
