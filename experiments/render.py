@@ -2,7 +2,7 @@
 
     python experiments/render.py --run runs/talk --audio speech.wav --out speech.mp4
 
-Writes H.264 and AAC, exactly as long as the sound, at any length in the same memory, and prints
+Writes H.264 and AAC, exactly as long as the sound, streaming its pictures, and prints
 
     275 frames, 11.00 s, in 6.3 s: 43.9 a second (per frame, side by side: draw 19.8 ms, ...)
 

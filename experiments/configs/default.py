@@ -33,6 +33,14 @@ def audio_gain(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, head=dataclasses.replace(recipe.head, audio_gain=5.0))
 
 
+def soft_units(recipe: Recipe) -> Recipe:
+    """Intensities beyond 2.5 count less and less: a clip shows them once, at one pose.
+
+    There the networks learn a picture by heart, and tear brows where they meet it again.
+    """
+    return dataclasses.replace(recipe, head=dataclasses.replace(recipe.head, unit_limit=2.5))
+
+
 def random_background(recipe: Recipe) -> Recipe:
     """Another colour behind a branch at each step: nothing can hide in green and shine later."""
     return _each_phase(recipe, lambda stage, phase: dataclasses.replace(phase, background="random"))
@@ -110,6 +118,7 @@ DEPARTURES: dict[str, Callable[[Recipe], Recipe]] = {
     change.__name__: change
     for change in (
         audio_gain,
+        soft_units,
         random_background,
         lip_balance,
         smooth_rates,
