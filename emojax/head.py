@@ -47,8 +47,6 @@ class HeadConfig:
       features: name of the sound features it hears.
       window: (W, D), steps and width of one window of these.
       audio_gain: of the features on their way into the networks.
-      unit_limit: intensities of all units but the blink's come nearer and nearer to this, and not
-        beyond: limit tanh(intensity / limit). None leaves them as they are.
       action_units: which units it shows, in the order of `Condition.action_units`.
       degree: of the spherical harmonics.
       scale_activation: of the Gaussians.
@@ -64,7 +62,6 @@ class HeadConfig:
     features: str = "mel"
     window: tuple[int, int] = (16, 80)
     audio_gain: float = 1.0
-    unit_limit: float | None = None
     action_units: tuple[int, ...] = ACTION_UNITS
     degree: int = 2
     scale_activation: ScaleActivation = "softplus"
@@ -178,13 +175,8 @@ def motion(head: Head, branch: Branch, condition: Condition) -> Motion:
       branch: "face" or "mouth".
       condition: unbatched.
     """
-    network, limit = head.config.motion(branch), head.config.unit_limit
-    units = jnp.asarray(condition.action_units)
-    if limit is not None:
-        units = units.at[:-1].set(limit * jnp.tanh(units[:-1] / limit))
-    condition = condition.replace(
-        audio=head.config.audio_gain * condition.audio, action_units=units
-    )
+    network = head.config.motion(branch)
+    condition = condition.replace(audio=head.config.audio_gain * condition.audio)
     return network.apply(getattr(head, f"{branch}_motion"), getattr(head, branch).means, condition)
 
 

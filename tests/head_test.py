@@ -1,7 +1,5 @@
 """The head: branches put together once, a pure function of all that it is given."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -94,18 +92,6 @@ def test_a_blink_passes_as_it_is(head):
     beyond = shut.replace(action_units=shut.action_units.at[-1].set(5.0))
     a, b = (heads.motion(head, "face", c).means for c in (shut, beyond))
     np.testing.assert_array_equal(a, b)
-
-
-def test_units_come_near_the_limit_but_the_blink_is_as_it_is(head):
-    limited = head.replace(config=dataclasses.replace(head.config, unit_limit=2.0))
-    units = np.linspace(0.2, 5, len(small.HEAD.action_units), dtype=np.float32)
-    expected = np.append(2 * np.tanh(units[:-1] / 2), units[-1])
-    given = [_condition().replace(action_units=values) for values in (units, expected)]
-    got, same = (
-        heads.motion(h, "face", c).means for h, c in zip((limited, head), given, strict=True)
-    )
-    np.testing.assert_allclose(got, same, rtol=1e-4, atol=1e-9)
-    assert not np.allclose(got, heads.motion(head, "face", given[0]).means, rtol=1e-2)
 
 
 def test_attention_is_drawn_beside_the_colour(head, camera):

@@ -10,7 +10,6 @@ is counted.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,18 +49,16 @@ class Choice(NamedTuple):
     missed: int
 
 
-def measure(clip: Clip, units: Sequence[int]) -> Measures:
+def measure(clip: Clip) -> Measures:
     """Returns the measures of a clip's training frames.
 
     * mouth_unit: unit 25, 0 at its 25th and 1 at its 95th percentile, which also caps it.
     * mouth_opening: rows that the inner lips span, 0 a fifth above the smallest and 1 at the
       largest.
     * blink: half of unit 45, capped at 1.
-    * rarity: share of the frames whose units lie nearer to the clip's median.
 
     Args:
       clip: to measure.
-      units: numbers of the units by which a frame is rare: those that the head sees.
     """
     num = clip.num_train
     unit = np.clip(clip.action_units.column(25)[:num], 0, None)
@@ -74,19 +71,12 @@ def measure(clip: Clip, units: Sequence[int]) -> Measures:
         "mouth_unit": (np.minimum(unit, high) - low) / max(high - low, 1e-6),
         "mouth_opening": (opening - start) / max(opening.max() - start, 1e-6),
         "blink": blink,
-        "rarity": _rarity(np.stack([clip.action_units.column(n)[:num] for n in units], axis=-1)),
     }
     inside = (Label.MOUTH, Label.TEETH)
     pixels = [np.count_nonzero(labels.isin(clip.labels[t], inside)) for t in range(num)]
     return Measures(
         values=np.stack([values[name] for name in MEASURES]), mouth_pixels=np.array(pixels)
     )
-
-
-def _rarity(units: np.ndarray) -> np.ndarray:
-    """Rank of each frame's distance from the median expression, 0 to 1; units [T, A] -> [T]."""
-    distance = np.linalg.norm(np.float64(units) - np.median(units, axis=0), axis=-1)
-    return np.argsort(np.argsort(distance, kind="stable")) / max(len(units) - 1, 1)
 
 
 def choose(seed: int, stage: Stage, measures: Measures, *, first: int, num: int) -> Choice:

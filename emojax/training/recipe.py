@@ -18,7 +18,7 @@ from emojax.head import BRANCHES, HeadConfig
 CLOUD = ("means", "quaternions", "scales", "opacities", "harmonics")
 # Whatever can train: the clouds' fields and the motion networks.
 TRAINABLE = tuple(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion"))
-MEASURES = ("mouth_unit", "mouth_opening", "blink", "rarity")  # of `curriculum.measure`
+MEASURES = ("mouth_unit", "mouth_opening", "blink")  # of `curriculum.measure`
 
 
 @dataclasses.dataclass(frozen=True)

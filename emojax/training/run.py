@@ -140,7 +140,7 @@ def train(
       DataError: no room for a checkpoint; Gaussians outgrow their limit or die out.
     """
     checks.check(recipe)
-    measures = curriculum.measure(clip, recipe.head.action_units)
+    measures = curriculum.measure(clip)
     state = None if place is None else checkpoints.load(folder, recipe, place)
     first = 0 if place is None else [s.name for s in recipe.stages].index(place.stage)
     before = {s.name: s.steps for s in recipe.stages[:first]}

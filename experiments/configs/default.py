@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from configs import talking_gaussian
 
-from emojax.training.recipe import TRAINABLE, Phase, Recipe, Stage, Window
+from emojax.training.recipe import TRAINABLE, Phase, Recipe, Stage
 
 
 def _each_phase(recipe: Recipe, change: Callable[[Stage, Phase], Phase]) -> Recipe:
@@ -31,14 +31,6 @@ def audio_gain(recipe: Recipe) -> Recipe:
     At the start its biases outweigh features of deviation 1: two sounds change the code by 2 %.
     """
     return dataclasses.replace(recipe, head=dataclasses.replace(recipe.head, audio_gain=5.0))
-
-
-def soft_units(recipe: Recipe) -> Recipe:
-    """Intensities beyond 2.5 count less and less: a clip shows them once, at one pose.
-
-    There the networks learn a picture by heart, and tear brows where they meet it again.
-    """
-    return dataclasses.replace(recipe, head=dataclasses.replace(recipe.head, unit_limit=2.5))
 
 
 def random_background(recipe: Recipe) -> Recipe:
@@ -78,22 +70,6 @@ def faint_gaussians(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, stages=tuple(change(stage) for stage in recipe.stages))
 
 
-def rare_expressions(recipe: Recipe) -> Recipe:
-    """Every fourth frame of the face shows one of the clip's tenth least usual expressions.
-
-    Brows that rise for a second of a minute are seen too seldom to be learned: they tear.
-    """
-
-    def change(stage: Stage) -> Stage:
-        if stage.target != "face":
-            return stage
-        first = next(p.until for p in stage.phases if not p.moving)
-        window = Window("rarity", first, stage.steps, 4, stage.steps, (0.9, 0.9), (1.0, 1.0))
-        return dataclasses.replace(stage, windows=(*stage.windows, window))
-
-    return dataclasses.replace(recipe, stages=tuple(change(stage) for stage in recipe.stages))
-
-
 def whole_fuse(recipe: Recipe) -> Recipe:
     """In the fused picture all of both branches trains, slowly: edges meet what is behind them.
 
@@ -118,12 +94,10 @@ DEPARTURES: dict[str, Callable[[Recipe], Recipe]] = {
     change.__name__: change
     for change in (
         audio_gain,
-        soft_units,
         random_background,
         lip_balance,
         smooth_rates,
         faint_gaussians,
-        rare_expressions,
         whole_fuse,
     )
 }

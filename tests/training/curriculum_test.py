@@ -10,7 +10,7 @@ from tests.training import small
 @pytest.fixture(scope="module")
 def measures():
     values = np.linspace(0, 1, 20)
-    return Measures(values=np.stack([values] * 4), mouth_pixels=np.arange(20) + 1)
+    return Measures(values=np.stack([values] * 3), mouth_pixels=np.arange(20) + 1)
 
 
 def _rows(stage, measures, *, seed=0, first=0, num=40):
@@ -55,9 +55,9 @@ def test_closed_mouths_are_left_out(measures):
 
 
 def test_measures_of_a_clip(clip):
-    found = curriculum.measure(clip, (1, 45))
-    assert found.values.shape == (4, clip.num_train)
-    unit, opening, blink, rarity = found.values
+    found = curriculum.measure(clip)
+    assert found.values.shape == (3, clip.num_train)
+    unit, opening, blink = found.values
     assert unit.max() == pytest.approx(1)
     assert opening.max() == pytest.approx(1)
     assert blink.min() >= 0
@@ -65,7 +65,3 @@ def test_measures_of_a_clip(clip):
     # The drawn mouth's unit and its lips agree.
     assert np.corrcoef(unit, opening)[0, 1] > 0.9
     assert np.corrcoef(found.mouth_pixels, opening)[0, 1] > 0.9
-    units = np.stack([clip.action_units.column(n) for n in (1, 45)], -1)[: clip.num_train]
-    distance = np.linalg.norm(units - np.median(units, axis=0), axis=-1)
-    assert distance[np.argmax(rarity)] == distance.max()
-    assert sorted(rarity) == pytest.approx(np.linspace(0, 1, clip.num_train))
