@@ -3,13 +3,12 @@
     python experiments/ablations.py --data DIR --out WORK --steps 0.05 --seeds 0,1,2
 
 Trains `talking_gaussian`, `default`, and for every departure both `talking_gaussian` with it and
-`default` without it, at --size and with all schedules shortened to --steps; evaluates each on the
-held-out frames. Runs that are done are not done again; several processes may share WORK, each with
+`default` without it, at --size and shortened to --steps as `fast` is; evaluates each on the held-out
+frames. Runs that are done are not done again; several processes may share WORK, each with
 its --only. Writes WORK/ablations.json and .txt from all reports there: means over seeds, and the
 spread of a recipe's seeds that a difference must exceed.
 """
 
-import dataclasses
 import json
 import pathlib
 import sys
@@ -17,11 +16,10 @@ import sys
 import numpy as np
 import siblings
 from absl import app, flags
-from configs import default, talking_gaussian
+from configs import default, fast, talking_gaussian
 
 from emojax import config as configs
 from emojax.data import files
-from emojax.training import changes
 from emojax.training.recipe import Recipe
 
 _DATA = flags.DEFINE_string("data", None, "data set folder", required=True)
@@ -59,16 +57,7 @@ def candidates(*, steps: float, size: int) -> dict[str, Recipe]:
         for other, apply in default.DEPARTURES.items():
             rest = rest if other == name else apply(rest)
         made[f"-{name}"] = rest
-    return {name: shorten(recipe, steps, size) for name, recipe in made.items()}
-
-
-def shorten(recipe: Recipe, steps: float, size: int) -> Recipe:
-    """The recipe at another size and in fewer steps."""
-    stages = tuple(
-        changes.scale_size(changes.scale_steps(stage, steps, multiple=100), size / recipe.size)
-        for stage in recipe.stages
-    )
-    return dataclasses.replace(recipe, size=size, stages=stages)
+    return {n: fast.shorten(recipe, steps=steps, size=size) for n, recipe in made.items()}
 
 
 def place(name: str, seed: str) -> tuple[pathlib.Path, pathlib.Path, pathlib.Path]:

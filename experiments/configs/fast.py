@@ -8,16 +8,40 @@ import dataclasses
 from configs import default
 
 from emojax.training import changes
-from emojax.training.recipe import Recipe
+from emojax.training.recipe import Recipe, Stage
 
 STEPS, SIZE = 0.2, 256
+# Of the original's rates: with few steps the networks must learn faster. A clip of 50 s, 5,500
+# steps: LMD 0.98 px (1.06 at the original's rates), head 28.9 dB (28.3), shuffled sound 0.25 px
+# farther off (0.09). Ten and four times are too much: LMD 1.12 px, and sound is not heard.
+NETWORKS, GRIDS = 4.0, 2.0
+
+
+def shorten(recipe: Recipe, *, steps: float, size: int) -> Recipe:
+    """Returns a recipe in fewer steps and for other pictures.
+
+    Args:
+      recipe: with the original's rates.
+      steps: share of its steps.
+      size: side of the pictures, pixels.
+    """
+
+    def change(stage: Stage) -> Stage:
+        stage = changes.scale_steps(stage, steps, multiple=100)
+        stage = changes.scale_size(stage, size / recipe.size)
+        if stage.target == "fused":
+            return stage
+        rates = dataclasses.replace(
+            stage.rates,
+            networks=NETWORKS * stage.rates.networks,
+            grids=GRIDS * stage.rates.grids,
+        )
+        return dataclasses.replace(stage, rates=rates)
+
+    return dataclasses.replace(recipe, size=size, stages=tuple(map(change, recipe.stages)))
 
 
 def get() -> Recipe:
     """Returns the recipe."""
-    base = default.get()
-    stages = tuple(
-        changes.scale_size(changes.scale_steps(stage, STEPS, multiple=100), SIZE / base.size)
-        for stage in base.stages
-    )
-    return dataclasses.replace(base, name="fast", size=SIZE, stages=stages)
+    recipe = shorten(default.get(), steps=STEPS, size=SIZE)
+    return dataclasses.replace(recipe, name="fast")
