@@ -3,10 +3,10 @@
     python experiments/ablations.py --data DIR --out WORK --steps 0.05 --seeds 0,1,2
 
 Trains `talking_gaussian`, `default`, and for every departure both `talking_gaussian` with it and
-`default` without it, at --size and shortened to --steps as `fast` is; evaluates each on the held-out
-frames. Runs that are done are not done again; several processes may share WORK, each with
-its --only. Writes WORK/ablations.json and .txt from all reports there: means over seeds, and the
-spread of a recipe's seeds that a difference must exceed.
+`default` without it, at --size and shortened to --steps as `fast` is; evaluates each on the frames
+held out. Runs that are done are not done again; several processes may share WORK, each with its own
+--only. Writes WORK/ablations.json and .txt from all reports there: means over seeds, and the spread
+of a recipe's seeds that a difference must exceed.
 """
 
 import json

@@ -57,6 +57,7 @@ GATES = {
     "brow": (">=", 0.6),
 }
 YAW, PITCH, ROLL = 0.4, 0.12, 0.10  # radians, largest
+SWAY = 0.12  # radians to either side of the direction a person looks in during a clip
 
 
 def perform(key: jax.Array, num_frames: int) -> Controls:
@@ -99,7 +100,9 @@ def perform(key: jax.Array, num_frames: int) -> Controls:
     for start in np.arange(rng.integers(4, 12), num_frames, 22):
         shape = np.array([0.35, 0.8, 1.0, 1.0, 0.85, 0.6, 0.35, 0.15])[: num_frames - start]
         units[start : start + len(shape), controls_lib.unit(45)] = 5 * shape
-    rotation = [swing(-PITCH, PITCH, 0.7), swing(-YAW, YAW, 0.4, 0.25), swing(-ROLL, ROLL, 0.5)]
+    aside = rng.uniform(-YAW + SWAY, YAW - SWAY)
+    yaw = aside + swing(-SWAY, SWAY, 0.4)
+    rotation = [swing(-PITCH, PITCH, 0.7), yaw, swing(-ROLL, ROLL, 0.5)]
     f = jnp.float32
     return Controls(
         action_units=f(units),
@@ -168,7 +171,9 @@ def judge(frames: np.ndarray, detector, predictor) -> tuple[np.ndarray, np.ndarr
         boxes = detector(frame)
         counts[t] = len(boxes)
         if len(boxes) == 1:
-            points[t] = [(part.x, part.y) for part in predictor(frame, boxes[0]).parts()]
+            box = boxes[0]
+            middle = (box.left() + box.right()) / 2, (box.top() + box.bottom()) / 2
+            points[t] = landmarks.predict(frame, np.array([*middle, box.width()]), predictor)
     return counts, points
 
 
@@ -229,7 +234,9 @@ def main(_: list[str]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             chosen = range(0, num_frames, max(num_frames // 12, 1))
             tiles = [draw_points(frames[t], truth[t], found[t]) for t in list(chosen)[:12]]
-            sheet = np.vstack([np.hstack(tiles[k : k + 6]) for k in range(0, len(tiles) // 6 * 6, 6)])
+            sheet = np.vstack(
+                [np.hstack(tiles[k : k + 6]) for k in range(0, len(tiles) // 6 * 6, 6)]
+            )
             cv2.imwrite(str(folder / f"person_{n}.png"), sheet[..., ::-1])
     whole = np.concatenate(errors)
     total = {
@@ -249,7 +256,9 @@ def main(_: list[str]) -> None:
         print(f"  {name:10s} {value:7.3f} ({worst:6.3f})   asked {sign} {gate:5.2f}   {verdict}")
     groups = {name: float(np.median(whole[:, list(group)])) for name, group in GROUPS.items()}
     print("  median by group, %: " + ", ".join(f"{k} {v:.1f}" for k, v in groups.items()))
-    print(f"  {len(rows) * num_frames / seconds:.1f} frames a second, landmarks and compiling included")
+    print(
+        f"  {len(rows) * num_frames / seconds:.1f} frames a second, landmarks and compiling included"
+    )
     if _OUT.value:
         settings = {"people": len(rows), "frames": num_frames, "size": size, "seed": _SEED.value}
         report = {"settings": settings, "total": total, "groups": groups, "rows": rows}
