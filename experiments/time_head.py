@@ -221,7 +221,7 @@ def step_calls(sizes: Sizes) -> tuple[dict[str, tuple[Callable, int]], steps.Pro
     phase = stage.phases[1]
     head, camera = make_head(sizes.train_face, sizes.mouth), make_camera(sizes.train)
     frames = make_frames(head.config, camera)
-    state = states.begin(jax.random.key(0), head, jnp.zeros((STEPS, 6)), stage)
+    state = states.begin(jax.random.key(0), head, stage)
     state = state.replace(step=jnp.int32(stage.phases[0].until))
     program = steps.make(stage, phase, extent=0.1)
     jax.block_until_ready(program(state, frames, camera))
@@ -281,7 +281,6 @@ def make_frames(config: HeadConfig, camera: Camera) -> Frame:
     )
     pictures = rng.integers(0, 255, (STEPS, size, size, 3)).astype(np.uint8)
     return Frame(
-        row=jnp.arange(STEPS),
         image=jnp.asarray(pictures),
         labels=jnp.asarray(np.tile(labels.astype(np.uint8), (STEPS, 1, 1))),
         backdrop=jnp.asarray(pictures),

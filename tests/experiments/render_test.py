@@ -47,7 +47,12 @@ MODULE = _module()
 def stand_in(folder):
     """Puts an untrained head into the place of a run."""
     checkpoints.load_run = lambda run: types.SimpleNamespace(
-        head=scene.tiny_head(), clip_folder=pathlib.Path(folder), size=64, features="mel"
+        head=scene.tiny_head(),
+        clip_folder=pathlib.Path(folder),
+        size=64,
+        features="mel",
+        notes=(),
+        forced=False,
     )
 
 
