@@ -1,6 +1,10 @@
 """A good head in half an hour on two CPU cores: `default` in a fifth of the steps, at 256 pixels.
 
-python experiments/train.py --data DIR --run RUN --config fast
+    python experiments/train.py --data DIR --run RUN --config fast
+
+22,000 steps in 15 to 30 minutes. Expect on frames that were held out, of clips of 20 to 71 s: the
+head 29.4 to 31.0 dB, lips 0.65 to 0.89 px off, with another sound 1.02 to 1.16 px
+(benchmarks/real_clips.json).
 """
 
 import dataclasses
