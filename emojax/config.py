@@ -1,8 +1,8 @@
 """Configurations: frozen dataclasses changed by path, written to JSON and read back by type.
 
 A path names fields and, in a tuple of dataclasses, the `name` of an element or its number:
-`stages.face.rates.means`, `stages.0.degree_every`. An unknown path or a value of another type is refused
-with the nearest names; nothing is converted silently but whole numbers to floats.
+`stages.face.rates.means`, `stages.0.degree_every`. An unknown path or a value of another type is
+refused with the nearest names; nothing is converted silently but whole numbers to floats.
 """
 
 from __future__ import annotations

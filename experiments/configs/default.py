@@ -7,8 +7,8 @@ each departure, and without any. All of them together, 5,500 steps of a clip of 
 seam at the outline of the head 8.9 -> 3.7 grey levels a pixel, the whole picture 32.9 -> 33.1 dB.
 
 Tried and dropped, for want of an effect: correcting poses while training (projections trembled
-more), drawing rare expressions more often, letting action units saturate. A blend at the neck is not
-needed: after `whole_fuse` the seam there is below the camera's noise on two of three clips.
+more), drawing rare expressions more often, letting action units saturate. A blend at the neck is
+not needed: after `whole_fuse` the seam there is below the camera's noise on two of three clips.
 """
 
 import dataclasses
