@@ -5,8 +5,8 @@ jitted, differentiated, mapped over any argument and sharded. Nothing else decid
 branches are put together here and nowhere else: training, tests and driving draw through `draw` and
 `render`.
 
-Sources: EmoTalkingGaussian (arXiv 2502.00654) Eq. 3, 4, S9, S10; TalkingGaussian (Li et al. 2024)
-for what the paper leaves open.
+Sources: EmoTalkingGaussian (arXiv 2502.00654) Eq. 3, 4, 5, S9, S10; TalkingGaussian (Li et al.
+2024) for what the paper leaves open.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from flax import struct
 
 from emojax import gaussians, splatting
 from emojax.deformation import apply
+from emojax.deformation.emotion import EmotionMotion
 from emojax.deformation.face import FaceMotion
 from emojax.deformation.mouth import MouthMotion
 from emojax.encoders import (
@@ -34,6 +35,9 @@ from emojax.splatting import composite
 from emojax.types import Camera, Condition, Gaussians, Motion, Rendering, ScaleActivation
 
 Branch = Literal["face", "mouth"]
+# How a head takes an emotion: not at all; in a branch of its own that reads a code, or the two
+# numbers themselves; or in the face's branch.
+EmotionInput = Literal["none", "encoded", "raw", "combined"]
 BRANCHES: tuple[Branch, ...] = ("face", "mouth")
 # What TalkingGaussian's face branch hears of OpenFace's units (scene/dataset_readers.py).
 ACTION_UNITS = (1, 4, 5, 6, 7, 45)
@@ -57,6 +61,9 @@ class HeadConfig:
       start_box: half the side of the cube of the starting points, metres.
       face_grid: tri-plane encoder of the face.
       mouth_grid: tri-plane encoder of the mouth.
+      emotion: how it takes valence and arousal.
+      emotion_grid: tri-plane encoder of the emotion's branch.
+      normals: whether the face's Gaussians learn normals.
     """
 
     features: str = "mel"
@@ -72,6 +79,14 @@ class HeadConfig:
     start_box: float = 0.1
     face_grid: TriplaneConfig = TALKING_GAUSSIAN_FACE
     mouth_grid: TriplaneConfig = TALKING_GAUSSIAN_MOUTH
+    emotion: EmotionInput = "none"
+    emotion_grid: TriplaneConfig = TALKING_GAUSSIAN_FACE
+    normals: bool = False
+
+    @property
+    def has_emotion_branch(self) -> bool:
+        """Whether an emotion has a network of its own."""
+        return self.emotion in ("encoded", "raw")
 
     def motion(self, branch: Branch) -> FaceMotion | MouthMotion:
         """Returns the network that moves a branch.
@@ -80,13 +95,27 @@ class HeadConfig:
           branch: "face" or "mouth".
         """
         if branch == "face":
-            return FaceMotion(triplane=self.face_grid)
+            return FaceMotion(triplane=self.face_grid, emotional=self.emotion == "combined")
         return MouthMotion(triplane=self.mouth_grid)
+
+    def emotion_motion(self) -> EmotionMotion:
+        """Returns the network of the emotion's branch.
+
+        Raises:
+          ValueError: the head has none.
+        """
+        if not self.has_emotion_branch:
+            raise ValueError(
+                f"emotion={self.emotion!r} has no branch; 'encoded' and 'raw' have one"
+            )
+        return EmotionMotion(triplane=self.emotion_grid, reads=self.emotion)
 
     def example(self) -> Condition:
         """Returns a condition of zeros in the right shapes."""
         return Condition(
-            audio=jnp.zeros((8, *self.window)), action_units=jnp.zeros(len(self.action_units))
+            audio=jnp.zeros((8, *self.window)),
+            action_units=jnp.zeros(len(self.action_units)),
+            emotion=None if self.emotion == "none" else jnp.zeros(2),
         )
 
 
@@ -100,6 +129,7 @@ class Head:
       face_motion: parameters of the network that moves `face`.
       mouth_motion: parameters of the network that moves `mouth`.
       config: static.
+      emotion_motion: parameters of the network with which an emotion moves `face`, or None.
     """
 
     face: Gaussians
@@ -107,6 +137,7 @@ class Head:
     face_motion: Mapping[str, Any]
     mouth_motion: Mapping[str, Any]
     config: HeadConfig = struct.field(pytree_node=False)
+    emotion_motion: Mapping[str, Any] | None = None
 
 
 class HeadRendering(NamedTuple):
@@ -152,8 +183,20 @@ def _init(key: jax.Array, *, config: HeadConfig) -> Head:
         )
         for branch in BRANCHES
     }
+    if config.normals:
+        face = clouds["face"]
+        clouds["face"] = face.replace(normals=jnp.zeros_like(face.means))
+    emotion_motion = None
+    if config.has_emotion_branch:
+        emotion_motion = layers.start(
+            jax.random.fold_in(key, 1),
+            config.emotion_motion(),
+            clouds["face"].means[:1],
+            config.example().emotion,
+        )
     return Head(
         **clouds,
+        emotion_motion=emotion_motion,
         **{
             f"{branch}_motion": layers.start(
                 keys[f"{branch}_motion"],
@@ -168,7 +211,7 @@ def _init(key: jax.Array, *, config: HeadConfig) -> Head:
 
 
 def motion(head: Head, branch: Branch, condition: Condition) -> Motion:
-    """Returns how a branch's Gaussians move for one condition (Eq. 3, 4).
+    """Returns how a branch's Gaussians move while it speaks, before an emotion (Eq. 3, 4).
 
     Args:
       head: to ask.
@@ -188,7 +231,30 @@ def move(head: Head, branch: Branch, condition: Condition) -> Gaussians:
       branch: "face" or "mouth".
       condition: unbatched.
     """
-    return apply.move(getattr(head, branch), motion(head, branch, condition))
+    return _feel(head, branch, condition, _speak(head, branch, condition)[0])
+
+
+def _speak(head: Head, branch: Branch, condition: Condition) -> tuple[Gaussians, Motion]:
+    """The moved Gaussians of a branch before an emotion, and their motion."""
+    moved = motion(head, branch, condition)
+    return apply.move(getattr(head, branch), moved), moved
+
+
+def _feel(head: Head, branch: Branch, condition: Condition, cloud: Gaussians) -> Gaussians:
+    """A moved cloud after the emotion, which moves the face alone (Eq. 5)."""
+    config = head.config
+    if condition.emotion is None or branch != "face":
+        return cloud
+    if config.emotion == "none":
+        raise ValueError(
+            "expected a condition without emotion: this head has no emotion branch; got "
+            "condition.emotion. Train one with a recipe whose head has emotion='encoded', or leave "
+            "the emotion None"
+        )
+    if not config.has_emotion_branch:
+        return cloud
+    felt = config.emotion_motion().apply(head.emotion_motion, cloud.means, condition.emotion)
+    return apply.move(cloud, felt)
 
 
 def draw(
@@ -199,6 +265,7 @@ def draw(
     *,
     background: jax.Array | None = None,
     attention: bool = False,
+    normals: bool = False,
     **options,
 ) -> tuple[Rendering, Motion | None]:
     """Draws one branch.
@@ -211,22 +278,28 @@ def draw(
       background: [3] or [H, W, 3]; None is black, which gives a premultiplied picture.
       attention: also draw the attention to sound and to action units, as channels 3 and 4 over
         black, whose gradient does not reach the geometry.
+      normals: also draw normals of the face as the picture's last three channels over 0 (see
+        `gaussians.normals`); of their gradient only the residuals' is kept.
       **options: of `splatting.render`.
 
     Returns:
-      The rendering, and the motion it was drawn with.
+      The rendering, and the motion it was drawn with, before an emotion.
     """
-    cloud = getattr(head, branch)
-    moved = None if condition is None else motion(head, branch, condition)
-    if moved is not None:
-        cloud = apply.move(cloud, moved)
+    cloud, moved = getattr(head, branch), None
+    if condition is not None:
+        cloud, moved = _speak(head, branch, condition)
+        cloud = _feel(head, branch, condition, cloud)
+    extra = []
     if attention:
-        extra = jnp.stack([moved.audio_attention, moved.expression_attention], axis=-1)
-        options |= {"extra": extra, "detach": (3, 4)}
+        extra += [moved.audio_attention[:, None], moved.expression_attention[:, None]]
+    if normals:
+        extra.append(gaussians.normals.seen(cloud, camera))
+    if extra:
+        extra = jnp.concatenate(extra, axis=-1)
+        options |= {"extra": extra, "detach": tuple(range(3, 3 + extra.shape[-1]))}
         if background is not None:
-            background = jnp.concatenate(
-                [background, jnp.zeros((*background.shape[:-1], 2))], axis=-1
-            )
+            black = jnp.zeros((*background.shape[:-1], extra.shape[-1]))
+            background = jnp.concatenate([background, black], axis=-1)
     return splatting.render(cloud, camera, background=background, **options), moved
 
 

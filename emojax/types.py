@@ -35,6 +35,8 @@ class Gaussians:
       opacities: [N] logits.
       harmonics: [N, (degree + 1)^2, 3] spherical-harmonics coefficients of RGB.
       alive: [N] bool, the slots in use.
+      normals: [N, 3] what is added to each one's geometric normal, world frame (see
+        `gaussians.normals`); None where surfaces are not asked for.
       scale_activation: static; "softplus" (TalkingGaussian) or "exp" (3DGS), raw -> metres.
     """
 
@@ -44,6 +46,7 @@ class Gaussians:
     opacities: jax.Array
     harmonics: jax.Array
     alive: jax.Array
+    normals: jax.Array | None = None
     scale_activation: ScaleActivation = struct.field(pytree_node=False, default="softplus")
 
     @property
@@ -111,10 +114,13 @@ class Condition:
       audio: [8, W, D] windows t - 4 ... t + 3 of sound features around frame t; each has W steps of
         D numbers.
       action_units: [A] intensities 0 to 5 in the order of `HeadConfig.action_units`.
+      emotion: [2] valence and arousal on the unit disc, (0, 0) neutral; None draws a head without
+        its emotion branch.
     """
 
     audio: jax.Array
     action_units: jax.Array
+    emotion: jax.Array | None = None
 
 
 @struct.dataclass

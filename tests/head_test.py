@@ -1,5 +1,7 @@
 """The head: branches put together once, a pure function of all that it is given."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from emojax import geometry
 from emojax import head as heads
 from emojax.splatting import composite
-from emojax.types import Camera
+from emojax.types import Camera, Condition
 from tests.training import small
 
 SIZE = 32
@@ -113,6 +115,78 @@ def test_vmap_over_conditions_is_the_loop(head, camera):
     together = jax.vmap(_image, (None, 0, None))(head, batch, camera)
     for image, condition in zip(together, conditions, strict=True):
         np.testing.assert_allclose(image, _image(head, condition, camera), atol=1e-5)
+
+
+EMOTIONAL = ("encoded", "raw", "combined")
+
+
+def _emotional(emotion):
+    config = dataclasses.replace(small.HEAD, emotion=emotion, emotion_grid=small.GRID, normals=True)
+    return heads.init(jax.random.key(0), config)
+
+
+@pytest.mark.parametrize("emotion", ["encoded", "raw"])
+def test_an_emotion_branch_changes_nothing_at_the_start(emotion, camera):
+    plain, made = heads.init(jax.random.key(0), small.HEAD), _emotional(emotion)
+    happy = _condition().replace(emotion=jnp.array([0.7, 0.3]))
+    np.testing.assert_array_equal(_image(made, happy, camera), _image(plain, _condition(), camera))
+
+
+@pytest.mark.parametrize("emotion", EMOTIONAL)
+def test_an_emotion_moves_the_face_alone_and_each_parameter_learns(emotion, camera):
+    made = _emotional(emotion)
+    name = "face_motion" if emotion == "combined" else "emotion_motion"
+    made = made.replace(**{name: _louder(getattr(made, name))})
+    happy, sad = (_condition().replace(emotion=jnp.array(e)) for e in ([0.7, 0.3], [-0.6, -0.4]))
+    for branch, moves in (("face", True), ("mouth", False)):
+        means = [heads.move(made, branch, c).means for c in (happy, sad)]
+        assert bool((means[0] != means[1]).any()) == moves
+    weights = jax.random.normal(jax.random.key(5), (SIZE, SIZE, 3))
+    gradient = jax.grad(
+        lambda p: jnp.sum(weights * _image(made.replace(**{name: p}), happy, camera))
+    )(getattr(made, name))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
+        assert bool((leaf != 0).any()), jax.tree_util.keystr(path)
+
+
+def _louder(params):
+    """Networks as training makes them: nothing is zero."""
+    leaves, structure = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(7), len(leaves))
+    return jax.tree.unflatten(
+        structure,
+        [x + 0.3 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)],
+    )
+
+
+def test_a_head_without_emotion_refuses_one(head, camera):
+    with pytest.raises(ValueError, match="no emotion branch"):
+        _image(head, _condition().replace(emotion=jnp.zeros(2)), camera)
+
+
+def test_a_sweep_over_emotions_is_the_loop(camera):
+    made = _emotional("encoded")
+    made = made.replace(emotion_motion=_louder(made.emotion_motion))
+    emotions = jnp.array([[0.7, 0.3], [0.0, 0.0], [-0.5, 0.5]])
+    sweep = jax.vmap(_image, (None, Condition(None, None, 0), None))
+    images = sweep(made, _condition().replace(emotion=emotions), camera)
+    for image, emotion in zip(images, emotions, strict=True):
+        alone = _image(made, _condition().replace(emotion=emotion), camera)
+        np.testing.assert_allclose(image, alone, atol=1e-5)
+
+
+def test_normals_are_drawn_beside_the_colour(camera):
+    made = _emotional("none")
+    plain, _ = heads.draw(made, "face", _condition(), camera, background=jnp.ones(3))
+    both, _ = heads.draw(
+        made, "face", _condition(), camera, background=jnp.ones(3), attention=True, normals=True
+    )
+    assert both.image.shape == (SIZE, SIZE, 8)
+    np.testing.assert_allclose(both.image[..., :3], plain.image, atol=1e-6)
+    lengths = np.linalg.norm(both.image[..., 5:], axis=-1)
+    assert (lengths <= np.asarray(both.alpha) + 1e-5).all()
+    assert lengths.max() > 0.3
+    assert float(both.image[..., 7].max()) > 0
 
 
 def test_every_parameter_gets_a_gradient(head, camera):

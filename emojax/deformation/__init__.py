@@ -1,6 +1,7 @@
 """Deformation: sound and expression -> motion of Gaussians. Knows nothing of pictures or losses."""
 
 from emojax.deformation.apply import move
+from emojax.deformation.emotion import EmotionMotion
 from emojax.deformation.face import FaceMotion
 from emojax.deformation.mouth import MouthMotion
 from emojax.deformation.official import (
@@ -11,6 +12,7 @@ from emojax.deformation.official import (
 )
 
 __all__ = [
+    "EmotionMotion",
     "FaceMotion",
     "MouthMotion",
     "face_from_official",

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from emojax.encoders import triplane
 
 KERNEL_SIZE = 3  # steps that a convolution sees
+ZERO_KERNEL = "zero_kernel"  # name of a last layer that starts at zero
 
 
 def uniform(fan_in: int) -> jax.nn.initializers.Initializer:
@@ -64,16 +65,19 @@ class Perceptron(nn.Module):
 
     Attributes:
       widths: numbers of inputs, of each hidden layer, and of outputs.
+      starts_at_zero: whether the last layer is zero at the start, and so all outputs.
     """
 
     widths: tuple[int, ...]
+    starts_at_zero: bool = False
 
     def setup(self):
         """Makes `kernels`: a list of [widths[i], widths[i + 1]]."""
-        self.kernels = [
-            self.param(f"kernel_{i}", uniform(rows), (rows, columns))
-            for i, (rows, columns) in enumerate(itertools.pairwise(self.widths))
-        ]
+        shapes = list(itertools.pairwise(self.widths))
+        kernels = [(f"kernel_{i}", uniform(shape[0]), shape) for i, shape in enumerate(shapes)]
+        if self.starts_at_zero:
+            kernels[-1] = (ZERO_KERNEL, nn.initializers.zeros, shapes[-1])
+        self.kernels = [self.param(*kernel) for kernel in kernels]
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Applies all layers to `x`, [..., widths[0]]; returns [..., widths[-1]]."""
@@ -114,6 +118,8 @@ def _limit(path: tuple, leaf: jax.ShapeDtypeStruct, shapes: Any) -> float:
     *parents, name = (entry.key for entry in path)
     if name == "tables":
         return triplane.INITIAL_RANGE
+    if name == ZERO_KERNEL:
+        return 0.0
     if name == "bias":  # of as many numbers as its kernel sums over
         for parent in parents:
             shapes = shapes[parent]

@@ -58,6 +58,7 @@ def park(gaussians: Gaussians) -> Gaussians:
         scales=jnp.where(vector, gaussians.scales, _PARKED_SCALE),
         opacities=jnp.where(alive, gaussians.opacities, _PARKED_OPACITY),
         harmonics=jnp.where(vector[..., None], gaussians.harmonics, 0),
+        normals=None if gaussians.normals is None else jnp.where(vector, gaussians.normals, 0),
     )
 
 
