@@ -65,10 +65,11 @@ def from_dict(kind: Any, values: Any, *, path: str = "") -> Any:
       ValueError: a field is missing, unknown, or of another type.
     """
     if dataclasses.is_dataclass(kind):
-        if not isinstance(values, dict):
-            raise ValueError(f"{path or kind.__name__}: expected fields, got {values!r}")
-        hints = typing.get_type_hints(kind)
         names = [f.name for f in dataclasses.fields(kind)]
+        if not isinstance(values, dict):
+            fields = ", ".join(names)
+            raise ValueError(f"{path or kind.__name__}: expected fields ({fields}), got {values!r}")
+        hints = typing.get_type_hints(kind)
         if unknown := sorted(set(values) - set(names)):
             raise ValueError(f"{_join(path, unknown[0])} is unknown{_nearest(unknown[0], names)}")
         if missing := [name for name in names if name not in values]:
@@ -79,7 +80,13 @@ def from_dict(kind: Any, values: Any, *, path: str = "") -> Any:
         if values is None and type(None) in arguments:
             return None
         (inner,) = [a for a in arguments if a is not type(None)]
-        return from_dict(inner, values, path=path)
+        try:
+            return from_dict(inner, values, path=path)
+        except ValueError as error:
+            start = f"{path}: expected "
+            if not str(error).startswith(start):  # it is about a part
+                raise
+            raise ValueError(f"{start}null or {str(error).removeprefix(start)}") from error
     if origin is tuple:
         return _tuple(arguments, values, path)
     if origin is typing.Literal:

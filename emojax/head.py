@@ -38,6 +38,8 @@ Branch = Literal["face", "mouth"]
 # How a head takes an emotion: not at all; in a branch of its own that reads a code, or the two
 # numbers themselves; or in the face's branch.
 EmotionInput = Literal["none", "encoded", "raw", "combined"]
+# What the gradient of drawn normals reaches.
+NormalsReach = Literal["residuals", "means"]
 BRANCHES: tuple[Branch, ...] = ("face", "mouth")
 # What TalkingGaussian's face branch hears of OpenFace's units (scene/dataset_readers.py).
 ACTION_UNITS = (1, 4, 5, 6, 7, 45)
@@ -265,7 +267,7 @@ def draw(
     *,
     background: jax.Array | None = None,
     attention: bool = False,
-    normals: bool = False,
+    normals: NormalsReach | None = None,
     **options,
 ) -> tuple[Rendering, Motion | None]:
     """Draws one branch.
@@ -279,7 +281,8 @@ def draw(
       attention: also draw the attention to sound and to action units, as channels 3 and 4 over
         black, whose gradient does not reach the geometry.
       normals: also draw normals of the face as the picture's last three channels over 0 (see
-        `gaussians.normals`); of their gradient only the residuals' is kept.
+        `gaussians.normals`), and what their gradient reaches: "residuals" alone, or "means" too,
+        as EmoTalkingGaussian sec. 3.4.1 has it, which takes a pass of their own.
       **options: of `splatting.render`.
 
     Returns:
@@ -292,7 +295,7 @@ def draw(
     extra = []
     if attention:
         extra += [moved.audio_attention[:, None], moved.expression_attention[:, None]]
-    if normals:
+    if normals == "residuals":
         extra.append(gaussians.normals.seen(cloud, camera))
     if extra:
         extra = jnp.concatenate(extra, axis=-1)
@@ -300,7 +303,24 @@ def draw(
         if background is not None:
             black = jnp.zeros((*background.shape[:-1], extra.shape[-1]))
             background = jnp.concatenate([background, black], axis=-1)
-    return splatting.render(cloud, camera, background=background, **options), moved
+    drawn = splatting.render(cloud, camera, background=background, **options)
+    if normals == "means":
+        surface = _draw_normals(cloud, camera)
+        drawn = drawn.replace(image=jnp.concatenate([drawn.image, surface], axis=-1))
+    return drawn, moved
+
+
+def _draw_normals(cloud: Gaussians, camera: Camera) -> jax.Array:
+    """Normals over 0, [H, W, 3]; their gradient reaches residuals and means alone."""
+    fixed = gaussians.activate(jax.lax.stop_gradient(cloud))
+    return splatting.splat(
+        cloud.means,
+        fixed.quaternions,
+        fixed.scales,
+        fixed.opacities,
+        gaussians.normals.seen(cloud, camera),
+        camera,
+    ).image
 
 
 def render(

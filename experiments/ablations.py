@@ -4,9 +4,10 @@
 
 Trains `talking_gaussian`, `default`, and for every departure both `talking_gaussian` with it and
 `default` without it, at --size and shortened to --steps as `fast` is; evaluates each on the frames
-held out. Runs that are done are not done again; several processes may share WORK, each with its own
---only. Writes WORK/ablations.json and .txt from all reports there: means over seeds, and the spread
-of a recipe's seeds that a difference must exceed.
+held out. Runs that are done are not done again, so that the same command goes on where it was
+stopped; several processes may share WORK, each with its own --only. Writes WORK/ablations.json and
+.txt from all reports there: means over seeds, and the spread of a recipe's seeds that a difference
+must exceed.
 """
 
 import json
@@ -30,9 +31,12 @@ _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds of each recipe")
 _END_SEEDS = flags.DEFINE_list(
     "end_seeds", [], "more seeds of talking_gaussian and default: for the spread of seeds"
 )
-_ONLY = flags.DEFINE_list("only", [], "names of recipes to train; all by default")
 
 ENDS = ("talking_gaussian", "default")
+NAMES = (*ENDS, *(f"{sign}{name}" for name in default.DEPARTURES for sign in "+-"))
+
+_ONLY = flags.DEFINE_list("only", [], f"recipes to train of {', '.join(NAMES)}; all by default")
+
 # How much farther from the true lips' they are with the sound shuffled: what the head hears.
 HEARS = "hears"
 # Of the report's films; the sign says which way is better.
@@ -78,7 +82,7 @@ def train(name: str, recipe: Recipe, seed: str) -> None:
     files.write_text(config, text)
     siblings.run(
         "train", f"--data={_DATA.value}", f"--run={folder}", f"--recipe={config}",
-        f"--seed={seed}", "--resume", quiet=True,
+        f"--seed={seed}", *siblings.resume(folder), quiet=True,
     )  # fmt: skip
     siblings.run("evaluate", f"--run={folder}", f"--out={report}", "--overwrite", quiet=True)
 
@@ -134,15 +138,13 @@ def to_text(made: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(argv: list[str]) -> None:
-    """Runs the experiment."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def ablate() -> None:
+    """Trains and evaluates what is asked for."""
     out = pathlib.Path(_OUT.value)
+    if unknown := sorted(set(_ONLY.value) - set(NAMES)):
+        sys.exit(f"ablations: {unknown} unknown; there are {list(NAMES)}")
     files.make_folder(out)
     every = candidates(steps=_STEPS.value, size=_SIZE.value)
-    if unknown := sorted(set(_ONLY.value) - set(every)):
-        sys.exit(f"ablations: {unknown} unknown; there are {list(every)}")
     wanted = {name: every[name] for name in _ONLY.value or every}
     for seed in [*_SEEDS.value, *_END_SEEDS.value]:
         for name, recipe in wanted.items():
@@ -159,6 +161,13 @@ def main(argv: list[str]) -> None:
             files.write_text(out / "ablations.txt", to_text(made))
             print(f"{name} {seed}: {json.dumps(score(place(name, seed)[1]))}", flush=True)
     print(to_text(gather(every)), end="")
+
+
+def main(argv: list[str]) -> int:
+    """Runs the experiment."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    return siblings.until_stopped("ablations", ablate)
 
 
 if __name__ == "__main__":

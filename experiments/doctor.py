@@ -3,9 +3,10 @@
     python experiments/doctor.py --data DIR
 
 DIR is a folder of the field's layout, made by `experiments/preprocess.py` or elsewhere. Writes
-`doctor.json`, `doctor.txt` and `doctor.png` (one contact sheet) into it and prints the text. The
-exit code is 0 for a good or usable clip, 1 for one that is not usable or cannot be examined, 130
-when it was interrupted.
+`doctor.json`, `doctor.txt` and `doctor.png` (one contact sheet) into it, or into --out, and prints
+the text. A folder that holds nothing of a data set is refused unless --out is given. The exit code
+is 0 for a good or usable clip, 1 for one that is not usable or cannot be examined, 130 when it was
+interrupted.
 """
 
 import os
@@ -15,13 +16,14 @@ import sys
 import tqdm
 from absl import app, flags
 
-from emojax.data import doctor
+from emojax.data import doctor, files
 from emojax.data.checkup import report
 from emojax.data.errors import DataError
 
 INTERRUPTED = 130  # exit code of shells for SIGINT
 
 _DATA = flags.DEFINE_string("data", None, "data set folder to examine", required=True)
+_OUT = flags.DEFINE_string("out", None, "folder for the reports; the data set's own by default")
 
 
 def _say(text: str) -> None:
@@ -37,22 +39,27 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     folder = pathlib.Path(_DATA.value)
+    out = pathlib.Path(_OUT.value) if _OUT.value else folder
     try:
+        if _OUT.value:
+            files.make_folder(out)
+        else:
+            doctor.check_place(folder)
         found = doctor.examine(
             folder, progress=lambda frames: tqdm.tqdm(frames, "examine", disable=None)
         )
         # First of all for people: the folder may be closed to us.
         _say(report.to_text(folder.resolve().name, list(found.findings)))
-        doctor.write(folder, found)
+        doctor.write(out, found)
     except DataError as error:
         sys.exit(f"doctor: {error}")
     except KeyboardInterrupt:
-        print("doctor: stopped", file=sys.stderr)
+        print("doctor: stopped; no report was written", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    _say(f"\nSee {folder / doctor.SHEET}.\n")
+    _say(f"\nSee {out / doctor.SHEET}.\n")
     if found.verdict == report.NOT_USABLE:
         wrong = [f.title for f in found.findings if f.level == report.NOT_USABLE]
-        sys.exit(f"doctor: {folder} is not usable: {', '.join(wrong)}; see {folder / doctor.TEXT}")
+        sys.exit(f"doctor: {folder} is not usable: {', '.join(wrong)}; see {out / doctor.TEXT}")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ Scenario "self": the clip's held-out frames with their own sound, expression and
 table of every metric for the truth, the truth with a camera's noise, the head, a mean picture, the
 training picture of the nearest pose, and the head with shuffled, late and early sound and without
 expression. Beside report.json it writes report.txt (the table), report.csv (every frame) and
-report.png (truth, head, difference and mouth of a few frames). Pictures are measured as floats,
-before any encoding. Last it times the whole path from a sound to a film.
+report.png (truth, head, difference and mouth of a few frames: worst first, then better ones).
+Pictures are measured as floats, before any encoding. Last it times the whole path from a sound to a
+film. Fewer than 25 frames decide nothing: then the table has no verdicts.
 
 LPIPS needs weights that are not included: emojax/experts/lpips.py says how to make the file.
 """
@@ -33,6 +34,8 @@ from emojax.metrics import (
     sheet,
 )
 from emojax.training import checkpoints
+
+INTERRUPTED = 130  # exit code of shells for SIGINT
 
 _RUN = flags.DEFINE_string("run", None, "folder of a trained head", required=True)
 _SCENARIO = flags.DEFINE_enum("scenario", "self", ["self"], "what the head is asked to do")
@@ -60,7 +63,12 @@ def evaluate() -> str:
             got=", ".join(there),
             fix="Choose another name, or add --overwrite.",
         )
+    if folders := [path for path in places.values() if path.is_dir()]:
+        raise DataError(
+            expected=f"a file at {folders[0]}", got="a folder", fix="Choose another name."
+        )
     files.make_folder(out.parent)
+    files.check_writable(out.parent)
     try:
         weights = lpips.load(_LPIPS.value) if _LPIPS.value else None
     except ValueError as error:
@@ -86,11 +94,12 @@ def evaluate() -> str:
         "head": _described(trained),
     }
     found = report.build(exam, scores, about=about) | {"speed": _speed(trained, clip)}
-    text = report.to_text(found)
-    files.write_text(places[".json"], report.to_json(found))
+    text, lines = report.to_text(found), report.to_csv(exam, scores)
+    drawn = sheet.sheet(exam, scores[scenarios.HEAD], render)
+    files.write_picture(places[".png"], drawn)
+    files.write_text(places[".csv"], lines)
     files.write_text(places[".txt"], text)
-    files.write_text(places[".csv"], report.to_csv(exam, scores))
-    files.write_picture(places[".png"], sheet.sheet(exam, scores[scenarios.HEAD], render))
+    files.write_text(places[".json"], report.to_json(found))
     return f"{text}\nSee {', '.join(str(path) for path in places.values())}."
 
 
@@ -124,6 +133,9 @@ def main(argv: list[str]) -> None:
         print(evaluate())
     except DataError as error:
         sys.exit(f"evaluate: {error}")
+    except KeyboardInterrupt:
+        print("evaluate: stopped; no report was written", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -4,25 +4,25 @@
 
 Runs `quickstart.py` on every .mp4 of --clips with every .wav of --audio, for every seed, and writes
 WORK/real_clips.json and .txt: verdict, minutes, the head's figures on held-out frames beside its
-controls', and which of the aims hold, or why a clip has none. What is done is not done again. Clips
-of other people are not part of this project.
+controls', and which of the aims hold, or why a clip has none. What is done is not done again; the
+same command goes on where it was stopped. Clips of other people are not part of this project.
 """
 
 import json
 import pathlib
-import sys
 
 import numpy as np
 import siblings
 from absl import app, flags
 
 from emojax.data import files
+from emojax.data.errors import DataError
 from emojax.metrics.scenarios import CONTROLS, HEAD, SHUFFLED
 
 _CLIPS = flags.DEFINE_string("clips", None, "folder of .mp4 files", required=True)
 _AUDIO = flags.DEFINE_string("audio", None, "folder of .wav files to speak", required=True)
 _OUT = flags.DEFINE_string("out", None, "folder of everything", required=True)
-_CONFIG = flags.DEFINE_string("config", "fast", "what to train")
+_CONFIG = flags.DEFINE_enum("config", siblings.RECOMMENDED, siblings.CONFIGS, "what to train")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds; the spread of LMD needs several")
 
 LEAST_PSNR = 27.0  # dB, of the head's region
@@ -115,16 +115,19 @@ def one_clip(video: pathlib.Path, sounds: list[pathlib.Path], out: pathlib.Path)
     return {"verdict": known["verdict"], "minutes": minutes, **judge(reports)}
 
 
-def main(argv: list[str]) -> None:
-    """Runs the experiment."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def listed(folder: str, suffix: str) -> list[pathlib.Path]:
+    """Files of one kind in a folder, at least one."""
+    found = sorted(pathlib.Path(folder).glob(f"*{suffix}"))
+    if not found:
+        raise DataError(expected=f"{suffix} files in {folder}", got="none", fix="Check the path.")
+    return found
+
+
+def real_clips() -> None:
+    """Goes through all clips."""
     out = pathlib.Path(_OUT.value)
+    videos, sounds = listed(_CLIPS.value, ".mp4"), listed(_AUDIO.value, ".wav")
     files.make_folder(out)
-    videos = sorted(pathlib.Path(_CLIPS.value).glob("*.mp4"))
-    sounds = sorted(pathlib.Path(_AUDIO.value).glob("*.wav"))
-    if not videos or not sounds:
-        sys.exit(f"real_clips: expected .mp4 and .wav files; got {len(videos)} and {len(sounds)}")
     found = {}
     for video in videos:
         try:
@@ -139,6 +142,13 @@ def main(argv: list[str]) -> None:
         files.write_text(out / "real_clips.json", json.dumps(made, indent=1) + "\n")
         files.write_text(out / "real_clips.txt", to_text(found))
     print(to_text(found), end="")
+
+
+def main(argv: list[str]) -> int:
+    """Runs the experiment."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    return siblings.until_stopped("real_clips", real_clips)
 
 
 if __name__ == "__main__":

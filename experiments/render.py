@@ -6,13 +6,21 @@ Writes H.264 and AAC, exactly as long as the sound, streaming its pictures, and 
 
     275 frames, 11.00 s, in 6.3 s: 43.9 a second (per frame, side by side: draw 19.8 ms, ...)
 
---pose and --expression take `clip` (the training clip's own, back and forth), `fixed`, or a file of
-25 frames a second (.csv, .json, .npz): columns yaw, pitch, roll (degrees) and x, y, z (metres) from
-the usual pose, or world_to_camera [T, 4, 4], or a transforms_*.json; AU01_r, AU04_r, ... (0 to 5).
-Whatever has no AU45 of its own blinks by itself. --ply writes each frame's moved Gaussians for any
-3D Gaussian viewer (head frame, metres), --frames writes PNG pictures.
+compilation, which comes before, left out. --pose and --expression take `clip` (the training clip's
+own, back and forth), `fixed`, or a file (.csv, .json, .npz) of 25 frames a second, or of one number
+for all frames: {"yaw": 5}. Names of columns may be in capitals.
 
-An interrupted render leaves no film. Nothing is replaced without --overwrite.
+pose        yaw, pitch, roll in degrees, x, y, z in metres, from the usual pose: that of the clip's
+            frame nearest to the median of all. Positive: turned to the picture's right, looking up,
+            tilted clockwise; moved to the right, up, towards the camera. Those left out are 0. Or
+            world_to_camera [T, 4, 4], or a data set's transforms_*.json.
+expression  AU01_r, AU04_r, ... (0 to 5), those that the head was trained on: 1, 4, 5, 6, 7 and 45,
+            if config.json of the run names no others. Those left out are the clip's median; without
+            an AU45 of its own the head blinks by itself.
+
+--ply writes each frame's moved Gaussians for any 3D Gaussian viewer (head frame, metres), --frames
+writes PNG pictures, both while the film is made. A render that is stopped leaves no film; pictures
+and .ply files that it has written stay. Nothing is replaced without --overwrite.
 """
 
 import pathlib
@@ -28,9 +36,13 @@ from absl import app, flags
 from emojax.data import ahead, files
 from emojax.data import clip as clips
 from emojax.data.errors import DataError
-from emojax.drive import frames, movie, script, sound
+from emojax.drive import effects, frames, movie, script, sound
 from emojax.gaussians import ply
 from emojax.training import checkpoints
+from emojax.types import Gaussians
+
+INTERRUPTED = 130  # exit code of shells for SIGINT
+STALE = 2.0  # seconds: a picture or a .ply file is written in milliseconds
 
 _RUN = flags.DEFINE_string("run", None, "folder of a trained head", required=True)
 _AUDIO = flags.DEFINE_string("audio", None, "sound, or a video with sound", required=True)
@@ -57,11 +69,12 @@ def _source(text: str) -> str | pathlib.Path:
 
 
 def _folder(text: str | None, suffix: str) -> pathlib.Path | None:
-    """A folder for numbered files, without any."""
+    """A folder for numbered files, without any, nor halves of them that a killed render left."""
     if text is None:
         return None
     folder = pathlib.Path(text)
     files.make_folder(folder)
+    files.check_writable(folder)
     old = files.numbered(folder, suffix)
     if old and not _OVERWRITE.value:
         raise DataError(
@@ -71,21 +84,38 @@ def _folder(text: str | None, suffix: str) -> pathlib.Path | None:
         )
     for path in old.values():
         path.unlink()
+    files.clear_partial(folder, idle=STALE)
+    for path in folder.glob(f".*{suffix}.*.tmp"):
+        if time.time() - path.stat().st_mtime > STALE:
+            path.unlink()
     return folder
 
 
-def _saved(pictures: Iterable[np.ndarray], folder: pathlib.Path | None) -> Iterator[np.ndarray]:
+def _with_pictures(
+    pictures: Iterable[np.ndarray], folder: pathlib.Path, seconds: dict[str, float]
+) -> Iterator[np.ndarray]:
     """The pictures, each written on its way."""
+    seconds["png"] = 0.0
     for number, picture in enumerate(pictures):
-        if folder is not None:
-            files.write_picture(folder / f"{number}.png", picture)
+        begin = time.perf_counter()
+        files.write_picture(folder / f"{number}.png", picture)
+        seconds["png"] += time.perf_counter() - begin
         yield picture
 
 
-def _write_clouds(trained, planned: script.Script, folder: pathlib.Path | None) -> None:
-    """One .ply a frame."""
-    for number, cloud in enumerate(frames.clouds(trained, planned) if folder else ()):
+def _with_clouds(
+    pictures: Iterable[np.ndarray],
+    clouds: Iterable[Gaussians],
+    folder: pathlib.Path,
+    seconds: dict[str, float],
+) -> Iterator[np.ndarray]:
+    """The pictures, each frame's Gaussians being written beside."""
+    made = ahead.timed(clouds, seconds, "ply")
+    for number, (picture, cloud) in enumerate(zip(pictures, made, strict=True)):
+        begin = time.perf_counter()
         ply.save(folder / f"{number}.ply", jax.device_get(cloud))
+        seconds["ply"] += time.perf_counter() - begin
+        yield picture
 
 
 def _bar(pictures: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
@@ -93,6 +123,30 @@ def _bar(pictures: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
     from tqdm import tqdm
 
     return tqdm(pictures, total=count, unit=" frames", disable=None, leave=False)
+
+
+def _compile(trained, clip, planned: script.Script, *, moves: bool) -> None:
+    """Compiles what the film needs; says what the head hardly shows, which takes the same."""
+    for note in effects.notes(trained, clip, planned, chunk=_CHUNK.value):
+        print(f"note: {note}", file=sys.stderr)
+    if moves:
+        jax.block_until_ready(next(frames.clouds(trained, planned)))
+
+
+def _counted(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _left() -> str:
+    """What a stopped render has written and leaves, in words."""
+    places = {"picture": (_FRAMES.value, ".png"), ".ply file": (_PLY.value, ".ply")}
+    found = []
+    for noun, (folder, suffix) in places.items():
+        count = len(files.numbered(pathlib.Path(folder), suffix)) if folder else 0
+        if count:
+            found.append(f"; {_counted(count, noun)} in {folder}, which --overwrite replaces")
+    return "".join(found)
 
 
 def render() -> str:
@@ -122,19 +176,27 @@ def render() -> str:
     for note in (*run.notes, *planned.notes):
         print(f"note: {note}", file=sys.stderr)
     pictures_folder, clouds_folder = _folder(_FRAMES.value, ".png"), _folder(_PLY.value, ".ply")
+    begin = time.perf_counter()
+    _compile(trained, clip, planned, moves=clouds_folder is not None)
+    compiled = time.perf_counter() - begin
     seconds: dict[str, float] = {}
     begin = time.perf_counter()
     drawn = frames.render(trained, clip, planned, chunk=_CHUNK.value, seconds=seconds)
-    waited = ahead.timed(ahead.ahead(drawn, depth=_CHUNK.value), seconds, "wait")
-    pictures = _bar(_saved(waited, pictures_folder), len(planned))
-    count = movie.write(out, pictures, heard, overwrite=_OVERWRITE.value)
+    pictures = ahead.timed(ahead.ahead(drawn, depth=_CHUNK.value), seconds, "wait")
+    if pictures_folder is not None:
+        pictures = _with_pictures(pictures, pictures_folder, seconds)
+    if clouds_folder is not None:
+        clouds = frames.clouds(trained, planned)
+        pictures = _with_clouds(pictures, clouds, clouds_folder, seconds)
+    count = movie.write(out, _bar(pictures, len(planned)), heard, overwrite=_OVERWRITE.value)
     total = time.perf_counter() - begin
-    seconds["encode"] = total - seconds.pop("wait")
+    beside = seconds.get("png", 0.0) + seconds.get("ply", 0.0)
+    seconds["encode"] = total - seconds.pop("wait") - beside
     parts = ", ".join(f"{name} {1000 * spent / count:.1f} ms" for name, spent in seconds.items())
-    _write_clouds(trained, planned, clouds_folder)
     return (
-        f"{count} frames, {heard.duration:.2f} s, in {total:.1f} s: {count / total:.1f} a second, "
-        f"compilation included (per frame, side by side: {parts}); see {out}"
+        f"{_counted(count, 'frame')}, {heard.duration:.2f} s, in {total:.1f} s: "
+        f"{count / total:.1f} a second (per frame, side by side: {parts}), after {compiled:.1f} s "
+        f"of compilation; see {out}"
     )
 
 
@@ -142,14 +204,15 @@ def main(argv: list[str]) -> None:
     """Runs the experiment."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    # A polite stop cleans up as an error does; otherwise the unfinished file would stay.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("render: stopped"))
+    # A polite stop is one by hand: what is unfinished is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         print(render())
     except DataError as error:
         sys.exit(f"render: {error}")
     except KeyboardInterrupt:
-        sys.exit("render: stopped; no film was written")
+        print(f"render: stopped; no film was written{_left()}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,20 @@
-"""Running one experiment from another, as a user would."""
+"""Running one experiment from another, as a user would; what all of them have in common."""
 
 import pathlib
+import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
-HERE = pathlib.Path(__file__).parent
+from emojax.data.errors import DataError
+from emojax.training import record
+
+HERE = pathlib.Path(__file__).absolute().parent
+CONFIGS = sorted(path.stem for path in (HERE / "configs").glob("[!_]*.py"))
+RECOMMENDED = "fast"  # what is trained where nothing is asked for
+INTERRUPTED = 130  # exit code of shells for SIGINT
+GRACE = 5.0  # seconds in which an experiment notices Ctrl-C, which a terminal sends to all
 
 
 class FailedError(SystemExit):
@@ -21,9 +31,67 @@ def run(script: str, *arguments: object, quiet: bool = False) -> None:
 
     Raises:
       FailedError: it failed.
+      KeyboardInterrupt: it was stopped; it has ended by then.
     """
-    command = [sys.executable, str(HERE / f"{script}.py"), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=quiet, text=True, check=False)
+    pipe = subprocess.PIPE if quiet else None
+    with subprocess.Popen(command(script, *arguments), stdout=pipe, stderr=pipe, text=True) as done:
+        try:
+            _, errors = done.communicate()
+        except KeyboardInterrupt:
+            _end(done)
+            raise
+    if done.returncode in (INTERRUPTED, -signal.SIGINT):
+        raise KeyboardInterrupt
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1] if quiet and done.stderr.strip() else ""
+        last = errors.strip().splitlines()[-1] if quiet and errors.strip() else ""
         raise FailedError(last or done.returncode)
+
+
+def command(script: str, *arguments: object) -> list[str]:
+    """Returns the command that runs experiments/SCRIPT.py with some flags."""
+    return [sys.executable, str(HERE / f"{script}.py"), *map(str, arguments)]
+
+
+def shown(script: str, *arguments: object) -> str:
+    """Returns that command as one would type it where we are."""
+    here = pathlib.Path.cwd()
+
+    def near(word: str) -> str:
+        path = pathlib.Path(word)
+        return str(path.relative_to(here)) if path.is_relative_to(here) else word
+
+    python, place, *rest = command(script, *arguments)
+    return shlex.join([near(python), near(place), *rest])
+
+
+def resume(folder: pathlib.Path) -> list[str]:
+    """Returns the flag of train.py that goes on with the run in a folder, none where none began."""
+    return ["--resume"] if (folder / record.CONFIG).exists() else []
+
+
+def until_stopped(name: str, work: Callable[[], None]) -> int:
+    """Does the work of an experiment that runs others, and returns its exit code.
+
+    Args:
+      name: of the experiment.
+      work: to do; the same command goes on with it.
+    """
+    # A polite stop ends the experiment that is running, too; it would go on alone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        work()
+    except DataError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Waits for an experiment that a terminal has stopped with us; otherwise stops it."""
+    try:
+        process.communicate(timeout=GRACE)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        process.communicate()

@@ -8,12 +8,19 @@ from emojax import config
 
 
 @dataclasses.dataclass(frozen=True)
+class Growth:
+    every: int = 5
+    start: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Part:
     name: str
     steps: int = 10
     rate: float = 0.5
     limits: tuple[float, float] = (0.0, 1.0)
     until: float | None = None
+    growth: Growth | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +69,9 @@ def test_whole_parts_can_be_replaced():
         ("size.width=3", "has no parts"),
         ("parts.face.limits=[1]", "expected 2 values, got 1"),
         ("parts.face.limits=1", "expected a list"),
+        ("parts.face.until=none", "expected null or float, got 'none'"),
+        ("parts.face.growth=none", r"expected null or fields \(every, start\), got 'none'"),
+        ('parts.face.growth={"every": "x", "start": 0}', r"growth\.every: expected int, got 'x'"),
     ],
 )
 def test_refuses_what_it_does_not_know(assignment, message):

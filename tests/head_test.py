@@ -179,7 +179,13 @@ def test_normals_are_drawn_beside_the_colour(camera):
     made = _emotional("none")
     plain, _ = heads.draw(made, "face", _condition(), camera, background=jnp.ones(3))
     both, _ = heads.draw(
-        made, "face", _condition(), camera, background=jnp.ones(3), attention=True, normals=True
+        made,
+        "face",
+        _condition(),
+        camera,
+        background=jnp.ones(3),
+        attention=True,
+        normals="residuals",
     )
     assert both.image.shape == (SIZE, SIZE, 8)
     np.testing.assert_allclose(both.image[..., :3], plain.image, atol=1e-6)
@@ -187,6 +193,28 @@ def test_normals_are_drawn_beside_the_colour(camera):
     assert (lengths <= np.asarray(both.alpha) + 1e-5).all()
     assert lengths.max() > 0.3
     assert float(both.image[..., 7].max()) > 0
+
+
+def test_the_two_ways_to_draw_normals_differ_in_what_their_gradient_reaches(camera):
+    made = _emotional("none")
+    weights = jax.random.normal(jax.random.key(5), (SIZE, SIZE, 3))
+
+    def drawn(reach):
+        def value(face):
+            head = made.replace(face=face)
+            rendering, _ = heads.draw(head, "face", _condition(), camera, normals=reach)
+            return jnp.sum(weights * rendering.image[..., 3:])
+
+        return jax.value_and_grad(value, allow_int=True)(made.face)
+
+    (one, residuals), (two, means) = drawn("residuals"), drawn("means")
+    np.testing.assert_allclose(one, two, rtol=1e-4)
+    np.testing.assert_allclose(residuals.normals, means.normals, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(residuals.means, 0)
+    assert float(jnp.abs(means.means).max()) > 0
+    for name in ("quaternions", "scales", "opacities", "harmonics"):
+        for gradient in (residuals, means):
+            np.testing.assert_array_equal(getattr(gradient, name), 0)
 
 
 def test_every_parameter_gets_a_gradient(head, camera):

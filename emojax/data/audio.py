@@ -81,7 +81,7 @@ def read_waveform(
     if is_empty:
         raise DataError(
             expected="sound that can be decoded",
-            got=f"{path}, a sound track ({stream.codec_context.name}) without any",
+            got=f"{path}, a sound track ({stream.codec_context.name}) with no samples",
             fix="Export it again with its sound.",
         )
     return np.clip(waveform, -1, 1, out=waveform)

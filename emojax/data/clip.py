@@ -23,11 +23,14 @@ from emojax.data import (
     ahead,
     arrays,
     clip_parts,
+    emotional,
     files,
     packing,
+    surfaces,
 )
 from emojax.data.action_units import ActionUnits
 from emojax.data.audio_features import AudioFeatures
+from emojax.data.emotional import Emotional
 from emojax.data.rows import Rows
 from emojax.types import Camera
 
@@ -60,6 +63,9 @@ class Clip:
       action_units: of the T rows.
       valence_arousal: float32 [T, 2] in [-1, 1], or None where the folder has none.
       fallbacks: what stood in for missing files, in words.
+      normals: uint8 [T, S, S, 3] of the face as `surfaces` has them, on disk, or None.
+      emotional: pictures of the same frames with other emotions, or None; row T + m of `batch` is
+        the m-th of them.
     """
 
     folder: pathlib.Path
@@ -79,6 +85,8 @@ class Clip:
     action_units: ActionUnits
     valence_arousal: np.ndarray | None
     fallbacks: tuple[str, ...]
+    normals: Rows | None = None
+    emotional: Emotional | None = None
 
     def __len__(self) -> int:
         """Number of rows T."""
@@ -88,6 +96,26 @@ class Clip:
     def size(self) -> int:
         """Side S of the pictures, pixels."""
         return self.images.shape[1]
+
+    @property
+    def emotional_rows(self) -> np.ndarray:
+        """Rows of the emotional pictures that show frames that train, int."""
+        if self.emotional is None:
+            return np.zeros(0, int)
+        train = np.isin(self.emotional.frames, self.numbers[: self.num_train])
+        return len(self) + np.flatnonzero(train)
+
+    def frame_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Returns the rows of the frames that some rows show, which may be emotional pictures.
+
+        Args:
+          rows: int [B], each from 0 to T + M - 1.
+        """
+        if self.emotional is None:
+            return rows
+        places = {int(number): row for row, number in enumerate(self.numbers)}
+        shown = [places[int(number)] for number in self.emotional.frames]
+        return np.concatenate([np.arange(len(self)), np.int64(shown)])[rows]
 
     def camera(self, row: int) -> Camera:
         """Returns the camera of one row."""
@@ -113,6 +141,7 @@ class Batch(NamedTuple):
       audio: float32 [B, 8, W, D], windows t - 4 ... t + 3; zeros outside of the clip.
       action_units: float32 [B, A].
       valence_arousal: float32 [B, 2], or None.
+      normals: uint8 [B, S, S, 3], or None.
     """
 
     rows: np.ndarray
@@ -124,6 +153,7 @@ class Batch(NamedTuple):
     audio: np.ndarray
     action_units: np.ndarray
     valence_arousal: np.ndarray | None
+    normals: np.ndarray | None = None
 
 
 def audio_windows(features: AudioFeatures, windows: np.ndarray) -> np.ndarray:
@@ -161,20 +191,41 @@ def batch(clip: Clip, rows: np.ndarray) -> Batch:
 
     Args:
       clip: to read from.
-      rows: int [B], each from 0 to T - 1.
+      rows: int [B], each from 0 to T - 1, or to T + M - 1 with M emotional pictures.
     """
     rows = np.asarray(rows)
-    emotion = clip.valence_arousal
+    frames, pictures = clip.frame_rows(rows), clip.emotional
+    others = np.flatnonzero(rows >= len(clip))
+
+    def either(name: str) -> np.ndarray | None:
+        """Of the frame, or of the emotional picture that a row is."""
+        plain = getattr(clip, name)
+        if plain is None:
+            return None
+        found = plain[frames]
+        for place in others:
+            instead = getattr(pictures, name)
+            found[place] = 0 if instead is None else instead[rows[place] - len(clip)]
+        return found
+
+    emotions = clip.valence_arousal
+    if emotions is None and pictures is not None:
+        emotions = np.zeros((len(clip), 2), np.float32)  # who speaks as usual is neutral
+    if emotions is not None:
+        emotions = emotions[frames]
+        for place in others:
+            emotions[place] = pictures.emotions[rows[place] - len(clip)]
     return Batch(
         rows=rows,
-        images=clip.images[rows],
-        labels=clip.labels[rows],
-        backdrops=backdrop(clip.torso[rows], clip.background),
-        landmarks=clip.landmarks[rows],
-        world_to_camera=clip.world_to_camera[rows],
-        audio=audio_windows(clip.audio, clip.audio_rows[rows]),
-        action_units=clip.action_units.values[rows],
-        valence_arousal=None if emotion is None else emotion[rows],
+        images=either("images"),
+        labels=either("labels"),
+        backdrops=backdrop(clip.torso[frames], clip.background),
+        landmarks=either("landmarks"),
+        world_to_camera=clip.world_to_camera[frames],
+        audio=audio_windows(clip.audio, clip.audio_rows[frames]),
+        action_units=clip.action_units.values[frames],
+        valence_arousal=emotions,
+        normals=either("normals"),
     )
 
 
@@ -222,7 +273,7 @@ def load(
       folder: of the field's layout.
       size: side of the pictures, pixels; as they are by default.
       features: name of the sound features to use, where the folder has several.
-      cache: where to keep decoded pictures; `.packed` in the folder by default.
+      cache: where to keep decoded pictures; see `packing.pack`.
       force: load even what the doctor judged not usable, or preprocessing has not finished.
       progress: wraps the iterable of frames while pictures are decoded, for a progress bar.
 
@@ -275,4 +326,8 @@ def load(
         action_units=actions,
         valence_arousal=clip_parts.read_valence_arousal(folder, numbers),
         fallbacks=tuple(fallbacks),
+        normals=Rows(place / "normals.npy") if surfaces.find(folder) else None,
+        emotional=emotional.load(
+            folder, numbers=numbers, size=size, place=place.parent, progress=progress
+        ),
     )

@@ -51,7 +51,7 @@ def heed_the_record(folder: pathlib.Path, manifest: dict) -> None:
         raise DataError(
             expected=f"a folder whose preprocessing is done, {folder}",
             got=f"stages to be done again: {', '.join(undone)}",
-            fix="Give the command of experiments/preprocess.py again, or force it.",
+            fix="Give the command of experiments/preprocess.py again.",
         )
 
 
@@ -77,11 +77,12 @@ def heed_the_doctor(folder: pathlib.Path) -> None:
             fix=f"Examine again: experiments/doctor.py --data {folder}.",
         ) from error
     if verdict == "not usable":
-        worst = [finding["name"] for finding in findings if finding["level"] == "not usable"]
+        worst = [f.get("title", f["name"]) for f in findings if f["level"] == "not usable"]
         raise DataError(
             expected="a clip that can be trained on",
             got=f"the doctor's verdict 'not usable' for {', '.join(worst)}",
-            fix=f"Read {folder / doctor.TEXT} and mend the clip, or force it.",
+            fix=f"Read {folder / doctor.TEXT} and mend the clip, or train on it all the same: "
+            "experiments/train.py --force.",
         )
 
 

@@ -32,8 +32,14 @@ from emojax.data.checkup.contents import Contents
 from emojax.data.checkup.curves import Curves
 from emojax.data.checkup.report import Finding
 from emojax.data.checkup.thresholds import Thresholds
+from emojax.data.errors import DataError
 
 JSON, TEXT, SHEET = "doctor.json", "doctor.txt", "doctor.png"
+# One of them is in every data set folder, however incomplete.
+_SIGNS = (
+    *(files.FRAMES, files.GROUND_TRUTH, files.PARSING, files.TEETH, files.TORSO),
+    *(*files.TRANSFORMS, files.SOUND, files.ACTION_UNITS, files.MANIFEST),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +97,24 @@ def examine(
         still = masks.always_background(there)
         findings += motion.check(there, course, limits, still)
     return Report(tuple(findings), there, course)
+
+
+def check_place(folder: pathlib.Path | str) -> None:
+    """Refuses a folder that reports would only litter: one that holds nothing of a data set.
+
+    Args:
+      folder: to write reports to.
+
+    Raises:
+      DataError: there is no such folder, or it is of something else.
+    """
+    folder = files.check_folder(folder)
+    if not any((folder / name).exists() for name in _SIGNS):
+        raise DataError(
+            expected=f"a data set folder, with {files.FRAMES}, say",
+            got=f"{folder}, which holds nothing of one",
+            fix="Name another, or add --out DIR for the reports.",
+        )
 
 
 def write(folder: pathlib.Path | str, report_: Report) -> None:

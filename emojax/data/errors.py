@@ -13,5 +13,6 @@ class DataError(ValueError):
     """
 
     def __init__(self, *, expected: str, got: str, fix: str):
-        super().__init__(f"expected {expected}; got {got}. {fix}")
+        end = "" if got.endswith((".", "?", "!")) else "."
+        super().__init__(f"expected {expected}; got {got}{end} {fix}")
         self.expected, self.got, self.fix = expected, got, fix

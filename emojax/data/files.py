@@ -97,7 +97,8 @@ def check_folder(folder: pathlib.Path | str) -> pathlib.Path:
         raise DataError(
             expected="the folder of a data set",
             got=f"{folder}, " + ("a file" if folder.exists() else "which is not there"),
-            fix="Make it: experiments/preprocess.py --video FILE --out DIR.",
+            fix="Where it has moved, name its place with --data; or make it: "
+            "experiments/preprocess.py --video FILE --out DIR.",
         )
     return folder
 
@@ -132,6 +133,23 @@ def make_folder(path: pathlib.Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise failed(path, error) from error
+
+
+def check_writable(folder: pathlib.Path) -> None:
+    """Refuses a folder that is not there or is closed to us, before any work is done.
+
+    Args:
+      folder: to write to.
+
+    Raises:
+      DataError: files cannot be made in it.
+    """
+    if not os.access(folder, os.W_OK) or not folder.is_dir():
+        raise DataError(
+            expected=f"a folder to write to at {folder}",
+            got="none that may be written to",
+            fix="Make it, or choose another.",
+        )
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

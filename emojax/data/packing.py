@@ -2,8 +2,10 @@
 
 Reading 5,000 frames from JPEG and PNG again and again would cost more than a training step. They
 are decoded and scaled once into `.packed/SIZE-KEY/` of the folder: `images.npy` uint8 [T, S, S, 3],
-`labels.npy` uint8 [T, S, S], `torso.npy` uint8 [T, S, S, 4], with `background.npy`, `landmarks.npy`
+`labels.npy` uint8 [T, S, S], `torso.npy` uint8 [T, S, S, 4], `normals.npy` uint8 [T, S, S, 3] where
+there are normals (`surfaces`), with `background.npy`, `landmarks.npy`
 and `packed.json`. The key tells from which files; when these change, the arrays are made again.
+A folder that is closed to us (a share to read from) has them in the user's cache (`caches`).
 """
 
 from __future__ import annotations
@@ -17,21 +19,32 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from emojax import caches
 from emojax.data import background as backgrounds
 from emojax.data import (
     files,
     landmarks,
+    resizing,
     rows,
+    surfaces,
 )
 from emojax.data import torso as torsos
 from emojax.data.errors import DataError
 from emojax.data.label_files import LabelFiles
-from emojax.opencv import cv2
 
 FORMAT = 1
 _RECORD = "packed.json"
+_OWN = ".packed"  # in a data set folder
+_SHARED = "packed"  # in the user's cache
 _IDLE = 3600.0  # seconds: who packs writes all the time, and has died when nothing came for so long
-_SOURCES = (files.FRAMES, files.GROUND_TRUTH, files.PARSING, files.TEETH, files.TORSO)
+_SOURCES = (
+    files.FRAMES,
+    files.GROUND_TRUTH,
+    files.PARSING,
+    files.TEETH,
+    files.TORSO,
+    *surfaces.FOLDERS,
+)
 
 
 def _picture_paths(folder: pathlib.Path, numbers: Sequence[int]) -> tuple[list, list[str]]:
@@ -75,26 +88,6 @@ def fingerprint(folder: pathlib.Path, numbers: Sequence[int]) -> str:
     return digest.hexdigest()
 
 
-def _resize(picture: np.ndarray, side: int, *, exact: bool) -> np.ndarray:
-    """A picture at another size; `exact` for labels, which have no mean."""
-    if picture.shape[0] == side:
-        return picture
-    shrinks = picture.shape[0] > side
-    method = cv2.INTER_NEAREST if exact else cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return cv2.resize(picture, (side, side), interpolation=method)
-
-
-def _resize_rgba(picture: np.ndarray, side: int) -> np.ndarray:
-    """A picture with alpha at another size: colours weigh by their alpha."""
-    if picture.shape[0] == side:
-        return picture
-    alpha = picture[..., 3:].astype(np.float32) / 255
-    small = _resize(np.concatenate([picture[..., :3] * alpha, alpha], -1), side, exact=False)
-    alpha = np.clip(small[..., 3:], 0, 1)
-    color = np.where(alpha > 0, small[..., :3] / np.maximum(alpha, 1e-6), 0)
-    return np.uint8(np.clip(np.concatenate([color, 255 * alpha], -1), 0, 255) + 0.5)
-
-
 def pack(
     folder: pathlib.Path,
     numbers: Sequence[int],
@@ -109,7 +102,8 @@ def pack(
       folder: of the data set.
       numbers: of the frames, in the order of the rows.
       size: side of the square pictures, pixels; as they are by default.
-      cache: where to keep the arrays; `.packed` in the folder by default.
+      cache: where to keep the arrays; by default `.packed` in the folder, or, where that cannot be
+        written to, the user's cache.
       progress: wraps the iterable of frames, for a progress bar.
 
     Returns:
@@ -129,10 +123,17 @@ def pack(
         )
     size = size or source_size[0]
     key = fingerprint(folder, numbers)
-    place = (cache or folder / ".packed") / f"{size}-{key[:16]}"
+    name = f"{size}-{key[:16]}"
+    place = (cache or folder / _OWN) / name
     content = _made(place, key)
     if content is not None:
         return place, content
+    if cache is None and caches.why_closed(folder / _OWN):
+        cache = caches.user_folder() / _SHARED
+        place = cache / name
+        content = _made(place, key)
+        if content is not None:
+            return place, content
     files.make_folder(place.parent)
     _clear(place, key, folder, is_own=cache is None)
     try:
@@ -187,7 +188,7 @@ def _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progres
     pictures = files.Pictures(paths)
     if (folder / files.BACKGROUND).exists():
         background = files.read_picture(folder / files.BACKGROUND)
-        background = _resize(background, side, exact=False)
+        background = resizing.square(background, side, exact=False)
     else:
         fallbacks.append("background: median of the frames, for want of bc.jpg")
         background, _ = backgrounds.estimate(pictures, label_rows)
@@ -206,7 +207,7 @@ def _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progres
                     fix="Make the frames again from one video.",
                 )
             small[row] = landmarks.reduce_for_cuts(image)
-            yield _resize(image, size, exact=False)
+            yield resizing.square(image, size, exact=False)
 
     def torso_rows() -> Iterator[np.ndarray]:
         for row, picture in enumerate(label_rows):
@@ -221,13 +222,18 @@ def _fill(scratch, folder, paths, numbers, source_size, size, fallbacks, progres
                     )
             else:
                 torso = torsos.torso(pictures[row], picture, background)
-            yield _resize_rgba(torso, size)
+            yield resizing.rgba(torso, size)
 
     count = len(numbers)
     rows.write(scratch / "images.npy", images(), count)
-    rows.write(scratch / "labels.npy", (_resize(x, size, exact=True) for x in label_rows), count)
+    rows.write(
+        scratch / "labels.npy", (resizing.square(x, size, exact=True) for x in label_rows), count
+    )
     rows.write(scratch / "torso.npy", torso_rows(), count)
-    files.write_array(scratch / "background.npy", _resize(background, size, exact=False))
+    if normals := surfaces.find(folder):
+        found = (surfaces.read(normals / f"{number}.png", size=size) for number in numbers)
+        rows.write(scratch / "normals.npy", found, count)
+    files.write_array(scratch / "background.npy", resizing.square(background, size, exact=False))
     points = np.stack([landmarks.read_lms(folder / files.FRAMES / f"{n}.lms") for n in numbers])
     # Pixel centres are whole numbers: scaling is about the picture's corner, half a pixel away.
     files.write_array(scratch / "landmarks.npy", np.float32((points + 0.5) * scale - 0.5))

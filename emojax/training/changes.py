@@ -3,8 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from emojax.training.recipe import Phase, Recipe, Stage
+
+
+def scaled(recipe: Recipe, *, steps: float = 1.0, size: int | None = None) -> Recipe:
+    """Returns the recipe in fewer or more steps, and for pictures of another size.
+
+    The whole schedule follows, and what it counts in pixels; rates stay as they are.
+
+    Args:
+      recipe: to take from.
+      steps: share of its steps.
+      size: side of the pictures, pixels; as it is by default.
+
+    Raises:
+      ValueError: there would be no steps or no pixels.
+    """
+    if not (math.isfinite(steps) and steps > 0):
+        raise ValueError(f"steps: expected a share above 0, got {steps}")
+    if size is not None and size < 1:
+        raise ValueError(f"size: expected at least 1 pixel, got {size}")
+    size = recipe.size if size is None else size
+    rhythms = [stage.density.every for stage in recipe.stages if stage.density is not None]
+    multiple = math.lcm(recipe.steps_per_dispatch, *rhythms)
+
+    def change(stage: Stage) -> Stage:
+        if steps != 1.0:
+            stage = scale_steps(stage, steps, multiple=multiple)
+        return stage if size == recipe.size else scale_size(stage, size / recipe.size)
+
+    return dataclasses.replace(recipe, size=size, stages=tuple(map(change, recipe.stages)))
 
 
 def scale_steps(stage: Stage, factor: float, *, multiple: int) -> Stage:

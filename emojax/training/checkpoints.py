@@ -1,7 +1,5 @@
 """Checkpoints of a run, with Orbax: everything that decides how training goes on.
 
-    RUN/config.json                      the recipe, written once
-    RUN/run.json                         clip, seed, versions
     RUN/checkpoints/STAGE/STEP/state     the `State`
     RUN/checkpoints/STAGE/STEP/facts     JSON: digest of the recipe, and sizes that shapes depend on
 
@@ -14,33 +12,31 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import logging
 import pathlib
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 
-from emojax import config as configs
 from emojax import head as heads
-from emojax.data import files
 from emojax.data.errors import DataError
 from emojax.gaussians import density
 from emojax.head import BRANCHES, Head
+from emojax.training import record
 from emojax.training import state as states
-from emojax.training.recipe import Recipe
+from emojax.training.recipe import Recipe, Stage
 from emojax.training.state import State
 
-FORMAT = 2
-CONFIG, RUN, CHECKPOINTS = "config.json", "run.json", "checkpoints"
+CHECKPOINTS = "checkpoints"
 KEPT = 2  # checkpoints of a stage; the one before serves where the last is damaged
+CLEARED = 20  # times, a tenth of a second apart, that a failed save is looked after
 
 # Orbax tells of every save, restore and failure in the log, several times; errors are raised, too.
-logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
+logging.getLogger("absl").addFilter(lambda entry: "orbax" not in entry.pathname)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,79 +92,6 @@ class Run:
         return found
 
 
-def write_recipe(run: pathlib.Path, recipe: Recipe, facts: Mapping[str, Any]) -> None:
-    """Writes what a run is, before it begins.
-
-    Args:
-      run: the run's folder.
-      recipe: of the run.
-      facts: clip, seed, versions.
-    """
-    files.write_text(run / RUN, json.dumps({"format": FORMAT, **facts}, indent=1) + "\n")
-    # Last: a folder with a recipe is a run.
-    files.write_text(run / CONFIG, json.dumps(configs.to_dict(recipe), indent=1) + "\n")
-
-
-def read_recipe(run: pathlib.Path) -> tuple[Recipe, dict[str, Any]]:
-    """Returns the recipe of a run and its facts.
-
-    Args:
-      run: the run's folder.
-
-    Raises:
-      DataError: there is no run, or its files are damaged or of another version.
-    """
-    if not (run / CONFIG).exists() or not (run / RUN).exists():
-        raise DataError(
-            expected=f"a run with {CONFIG} and {RUN} in {run}",
-            got="none",
-            fix="Train one: experiments/train.py --data DIR --run RUN.",
-        )
-    recipe = read_config(run / CONFIG)
-    try:
-        facts = json.loads((run / RUN).read_text(encoding="utf-8"))
-        if facts["format"] != FORMAT:
-            raise ValueError(f"format {facts['format']}, this version reads {FORMAT}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            expected=f"a run of this version in {run}",
-            got=f"{type(error).__name__}: {error}",
-            fix="Train again, or use the version that made it.",
-        ) from error
-    return recipe, facts
-
-
-def read_config(path: pathlib.Path) -> Recipe:
-    """Returns the recipe of a config.json.
-
-    Args:
-      path: of the file.
-
-    Raises:
-      DataError: there is no file, or it is not a recipe of this version.
-    """
-    try:
-        return configs.from_dict(Recipe, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            expected=f"a recipe of this version in {path}",
-            got=f"{type(error).__name__}: {error}",
-            fix="Write it again, or use the version that made it.",
-        ) from error
-
-
-def digest(recipe: Recipe) -> str:
-    """Returns 16 digits that name a recipe.
-
-    Args:
-      recipe: to name.
-    """
-    # As it comes back from a file: whole numbers in place of floats are floats there.
-    same = configs.from_dict(Recipe, configs.to_dict(recipe))
-    text = json.dumps(configs.to_dict(same), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def save(run: pathlib.Path, recipe: Recipe, stage: str, state: State) -> None:
     """Saves a state; earlier checkpoints of the stage but the last are removed.
 
@@ -182,7 +105,7 @@ def save(run: pathlib.Path, recipe: Recipe, stage: str, state: State) -> None:
       DataError: there is no room, or no permission; checkpoints that were there stay.
     """
     facts = {
-        "recipe": digest(recipe),
+        "recipe": record.digest(recipe),
         "capacity": {branch: getattr(state.head, branch).capacity for branch in BRANCHES},
     }
     items = ocp.args.Composite(
@@ -192,11 +115,10 @@ def save(run: pathlib.Path, recipe: Recipe, stage: str, state: State) -> None:
         with _quiet(), _manager(run, stage, max_to_keep=KEPT) as manager:
             manager.save(int(state.step), args=items, force=True)
     except (OSError, ValueError) as error:
-        for half in (run / CHECKPOINTS / stage).glob(f"{int(state.step)}.*tmp*"):
-            shutil.rmtree(half, ignore_errors=True)
+        _clear(run / CHECKPOINTS / stage, int(state.step))
         raise DataError(
             expected=f"a place to save checkpoints in {run}",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            got=f"{type(error).__name__}: {_first_words(error)}",
             fix="Make room or choose another folder; then continue with --resume from the "
             "checkpoint before, which is intact.",
         ) from error
@@ -211,10 +133,34 @@ def places(run: pathlib.Path, recipe: Recipe) -> list[Place]:
     """
     found = []
     for stage in reversed(recipe.stages):
-        folder = run / CHECKPOINTS / stage.name
-        numbers = [int(p.name) for p in folder.glob("*") if p.name.isdigit() and p.is_dir()]
-        found += [Place(stage.name, step) for step in sorted(numbers, reverse=True)]
+        found += [Place(stage.name, step) for step in _steps(run / CHECKPOINTS / stage.name)]
     return found
+
+
+def check_fits(run: pathlib.Path, recipe: Recipe) -> None:
+    """Refuses a recipe by which the checkpoints of a run were not trained.
+
+    Args:
+      run: the run's folder.
+      recipe: that its `config.json` holds.
+
+    Raises:
+      DataError: the last checkpoint, or one of a stage that the recipe does not have, is of another
+        recipe.
+    """
+    found = places(run, recipe)
+    for folder in (run / CHECKPOINTS).glob("*"):
+        if folder.name not in [stage.name for stage in recipe.stages]:
+            found = [Place(folder.name, step) for step in _steps(folder)] + found
+    if not found:
+        return
+    try:
+        with _quiet(), _manager(run, found[0].stage) as manager:
+            trained_by = _facts(manager, found[0])["recipe"]
+    except Exception:  # damaged: `load` says so
+        return
+    if trained_by != record.digest(recipe):
+        raise _misfit(run, found[0])
 
 
 def load(run: pathlib.Path, recipe: Recipe, place: Place) -> State:
@@ -226,24 +172,24 @@ def load(run: pathlib.Path, recipe: Recipe, place: Place) -> State:
       place: of the checkpoint.
 
     Raises:
-      DataError: the checkpoint is damaged or of another configuration.
+      DataError: the checkpoint is damaged, or `config.json` is not what it was trained by.
     """
     stage = next(stage for stage in recipe.stages if stage.name == place.stage)
     try:
         with _quiet(), _manager(run, place.stage) as manager:
-            facts = manager.restore(
-                place.step, args=ocp.args.Composite(facts=ocp.args.JsonRestore())
-            )["facts"]
-            if facts["recipe"] != digest(recipe):
-                raise ValueError("it is of another configuration")
+            facts = _facts(manager, place)
+            if facts["recipe"] != record.digest(recipe):
+                raise _misfit(run, place)
             template = jax.eval_shape(lambda: _template(recipe, stage, facts))
             state = manager.restore(
                 place.step, args=ocp.args.Composite(state=ocp.args.StandardRestore(template))
             )["state"]
+    except DataError:
+        raise
     except Exception as error:  # whatever a damaged file makes of Orbax, TensorStore and JSON
         raise DataError(
             expected=f"the checkpoint {place.stage}/{place.step} of {run}",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            got=f"{type(error).__name__}: {_first_words(error)}",
             fix=f"Remove the folder {CHECKPOINTS}/{place.stage}/{place.step}; the one before it "
             "serves then.",
         ) from error
@@ -259,7 +205,8 @@ def load_run(run: pathlib.Path) -> Run:
     Raises:
       DataError: there is no run, no checkpoint, or it is damaged.
     """
-    recipe, facts = read_recipe(run)
+    recipe, facts = record.read(run)
+    check_fits(run, recipe)
     found = places(run, recipe)
     if not found:
         raise DataError(
@@ -299,12 +246,48 @@ def _manager(run: pathlib.Path, stage: str, *, max_to_keep: int | None = None):
     return ocp.CheckpointManager((run / CHECKPOINTS / stage).absolute(), options=options)
 
 
+def _clear(folder: pathlib.Path, step: int) -> None:
+    """Removes what a save that failed has left: its other files may still be on their way."""
+    for _ in range(CLEARED):
+        for half in folder.glob(f"{step}.*tmp*"):
+            shutil.rmtree(half, ignore_errors=True)
+        time.sleep(0.1)
+        if not any(folder.glob(f"{step}.*tmp*")):
+            return
+
+
+def _steps(folder: pathlib.Path) -> list[int]:
+    """Steps of the checkpoints in a stage's folder, latest first."""
+    numbers = [int(p.name) for p in folder.glob("*") if p.name.isdigit() and p.is_dir()]
+    return sorted(numbers, reverse=True)
+
+
+def _facts(manager: ocp.CheckpointManager, place: Place) -> dict[str, Any]:
+    """What is said of a checkpoint beside its state."""
+    wanted = ocp.args.Composite(facts=ocp.args.JsonRestore())
+    return manager.restore(place.step, args=wanted)["facts"]
+
+
+def _misfit(run: pathlib.Path, place: Place) -> DataError:
+    return DataError(
+        expected=f"in {run / record.CONFIG} the recipe that its checkpoints were trained by",
+        got=f"another than that of {place.stage}/{place.step}",
+        fix=f"Put this run's own {record.CONFIG} back; its checkpoints are not damaged.",
+    )
+
+
+def _first_words(error: Exception) -> str:
+    """What an error says, without TensorStore's report on itself."""
+    first = (str(error).splitlines() or [""])[0]
+    return first.partition(" See full TensorStore details")[0].rstrip(" .:[")
+
+
 def _plain(state: State) -> State:
     """The state with its key as numbers."""
     return state.replace(key=jax.random.key_data(state.key))
 
 
-def _template(recipe: Recipe, stage, facts: Mapping[str, Any]) -> State:
+def _template(recipe: Recipe, stage: Stage, facts: Mapping[str, Any]) -> State:
     """A state of the same shapes."""
     head = heads.init(jax.random.key(0), recipe.head)
     clouds = {}

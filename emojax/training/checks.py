@@ -101,8 +101,13 @@ def _check_stage(stage: Stage, recipe: Recipe) -> None:
                 f"{where}.density: expected `every` and `start` to be multiples of "
                 f"steps_per_dispatch, {k}, got {stage.density.every} and {stage.density.start}"
             )
+    share = stage.emotional_share
+    if not 0 <= share <= 1:
+        raise ValueError(f"{where}.emotional_share: expected 0 to 1, got {share}")
+    if share and stage.windows:
+        raise ValueError(f"{where}.windows: expected none where emotional_share is above 0")
     for phase in stage.phases:
-        _check_phase(stage, phase, recipe.size, f"{where}.phases.{phase.name}")
+        _check_phase(stage, phase, recipe, f"{where}.phases.{phase.name}")
     for i, window in enumerate(stage.windows):
         if window.measure not in MEASURES:
             raise ValueError(
@@ -112,8 +117,10 @@ def _check_stage(stage: Stage, recipe: Recipe) -> None:
             _at_least_one(f"{where}.windows.{i}.{label}", getattr(window, label))
 
 
-def _check_phase(stage: Stage, phase: Phase, size: int, here: str) -> None:
+def _check_phase(stage: Stage, phase: Phase, recipe: Recipe, here: str) -> None:
     """A phase trains and weighs nothing that its picture does not show."""
+    size = recipe.size
+    _check_surface(stage, phase, recipe.head, here)
     if not phase.trains:
         raise ValueError(f"{here}.trains: expected something, got nothing")
     if unknown := [name for name in phase.trains if name not in TRAINABLE]:
@@ -121,6 +128,7 @@ def _check_phase(stage: Stage, phase: Phase, size: int, here: str) -> None:
     shown = BRANCHES if stage.target == "fused" else (stage.target,)
     for name in phase.trains:
         branch, _, field = name.partition(".")
+        branch = "face" if branch == "emotion" else branch
         if branch not in shown:
             raise ValueError(f"{here}.trains: {name} is not in the picture of {stage.target!r}")
         if field == "motion" and not phase.moving:
@@ -145,3 +153,26 @@ def _check_phase(stage: Stage, phase: Phase, size: int, here: str) -> None:
             raise ValueError(
                 f"{here}.{label}: expected 1 to {size} pixels, for weights.{weight}, got {values}"
             )
+
+
+def _check_surface(stage: Stage, phase: Phase, head: HeadConfig, here: str) -> None:
+    """Emotions and normals only where the head has them and the phase shows them."""
+    if phase.emotional and head.emotion == "none":
+        raise ValueError(f"{here}.emotional: expected a head with emotion, got head.emotion 'none'")
+    if phase.emotional and not phase.moving:
+        raise ValueError(f"{here}.emotional: expected a phase with motion")
+    if stage.emotional_share and not phase.emotional:
+        raise ValueError(
+            f"{here}.emotional: expected true in a stage that takes emotional pictures"
+        )
+    if "emotion.motion" in phase.trains and not (phase.emotional and head.has_emotion_branch):
+        raise ValueError(
+            f"{here}.trains: emotion.motion needs an emotional phase and head.emotion 'encoded' or "
+            "'raw'"
+        )
+    weights = phase.weights
+    terms = {name: getattr(weights, name) for name in ("normals", "normals_rough", "normals_size")}
+    named = [name for name, weight in terms.items() if weight]
+    named += ["face.normals"] if "face.normals" in phase.trains else []
+    if named and not (head.normals and stage.target == "face"):
+        raise ValueError(f"{here}: {named} need head.normals and a stage of the face")

@@ -5,6 +5,9 @@ of the stage names, the frame is drawn from those whose measure lies in the wind
 open mouths first, closed ones later; open eyes first, blinks later. TalkingGaussian draws until a
 frame fits, for ever if none does; here the round goes on as if there were no window, and the step
 is counted.
+
+A stage with an `emotional_share` takes pictures of other emotions at that share of its steps, drawn
+with replacement; their rows follow those of the clip.
 """
 
 from __future__ import annotations
@@ -31,10 +34,12 @@ class Measures(NamedTuple):
     Attributes:
       values: float64 [M, T] by `recipe.MEASURES`.
       mouth_pixels: int [T] pixels of the inside of the mouth, teeth included.
+      emotional: int [M] rows of the emotional pictures.
     """
 
     values: np.ndarray
     mouth_pixels: np.ndarray
+    emotional: np.ndarray = np.zeros(0, int)
 
 
 class Choice(NamedTuple):
@@ -75,7 +80,9 @@ def measure(clip: Clip) -> Measures:
     inside = (Label.MOUTH, Label.TEETH)
     pixels = [np.count_nonzero(labels.isin(clip.labels[t], inside)) for t in range(num)]
     return Measures(
-        values=np.stack([values[name] for name in MEASURES]), mouth_pixels=np.array(pixels)
+        values=np.stack([values[name] for name in MEASURES]),
+        mouth_pixels=np.array(pixels),
+        emotional=clip.emotional_rows,
     )
 
 
@@ -100,6 +107,10 @@ def choose(seed: int, stage: Stage, measures: Measures, *, first: int, num: int)
 
 def _choose(seed, stage: Stage, measures: Measures, usable, step: int) -> tuple[int, bool]:
     name, missed = zlib.crc32(stage.name.encode()), False
+    if stage.emotional_share and len(measures.emotional):
+        rng = np.random.default_rng((seed, name, 2, step))
+        if rng.random() < stage.emotional_share:
+            return int(rng.choice(measures.emotional)), False
     for window in stage.windows:
         if window.first <= step < window.last and step % window.every == 0:
             lower, upper = _bounds(window, step)

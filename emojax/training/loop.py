@@ -145,7 +145,12 @@ def to_frames(batch: Batch, columns: np.ndarray) -> Frame:
         backdrop=batch.backdrops,
         landmarks=batch.landmarks,
         world_to_camera=batch.world_to_camera,
-        condition=Condition(audio=batch.audio, action_units=batch.action_units[:, columns]),
+        condition=Condition(
+            audio=batch.audio,
+            action_units=batch.action_units[:, columns],
+            emotion=batch.valence_arousal,
+        ),
+        normals=batch.normals,
     )
 
 

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from emojax import head as heads
+from emojax import numerics
 from emojax.head import Head
-from emojax.losses import perceptual, photometric, regularize
+from emojax.losses import normals, perceptual, photometric, regularize
 from emojax.training import regions, schedules
 from emojax.training.recipe import Phase, Stage
 from emojax.training.regions import Regions
@@ -34,7 +35,8 @@ class Frame(NamedTuple):
       backdrop: uint8 [S, S, 3].
       landmarks: float32 [68, 2] pixels.
       world_to_camera: float32 [4, 4].
-      condition: what is said and shown.
+      condition: what is said, shown and felt.
+      normals: uint8 [S, S, 3] of the face, 0.5 n + 0.5 of x right, y up, z to the viewer, or None.
     """
 
     image: jax.Array
@@ -43,6 +45,7 @@ class Frame(NamedTuple):
     landmarks: jax.Array
     world_to_camera: jax.Array
     condition: Condition
+    normals: jax.Array | None = None
 
 
 class Outcome(NamedTuple):
@@ -68,6 +71,7 @@ class Picture(NamedTuple):
       alpha: [S, S] opacity of the branch, or None for both.
       solid: [S, S] where the branch should be opaque, or None.
       attention: [S, S, 2] to sound and to action units, or None.
+      normals: [S, S, 3] of the face, or None.
       rendering: of the branch.
       motion: of the branch, or None.
       cloud_alive: [N] bool.
@@ -78,6 +82,7 @@ class Picture(NamedTuple):
     alpha: jax.Array | None
     solid: jax.Array | None
     attention: jax.Array | None
+    normals: jax.Array | None
     rendering: Rendering
     motion: Motion | None
     cloud_alive: jax.Array
@@ -112,7 +117,7 @@ def loss(
     picture, masks = draw(
         head, frame, camera, key_background, stage=stage, phase=phase, step=step, tap=tap
     )
-    terms = _terms(picture, masks, frame, key_terms, step, stage, phase, measure)
+    terms = _terms(head, picture, masks, frame, key_terms, step, stage, phase, measure)
     weights = {name: getattr(phase.weights, name) for name in terms}
     total = sum(weights[name] * value for name, value in terms.items())
     return total, Outcome(
@@ -164,7 +169,9 @@ def _fill(image: jax.Array, mask: jax.Array, color: jax.Array) -> jax.Array:
 
 
 def _condition(frame: Frame, phase: Phase) -> Condition | None:
-    return frame.condition if phase.moving else None
+    if not phase.moving:
+        return None
+    return frame.condition if phase.emotional else frame.condition.replace(emotion=None)
 
 
 def _background(phase: Phase, key: jax.Array) -> jax.Array:
@@ -193,6 +200,7 @@ def _mouth(
         alpha=drawn.alpha,
         solid=masks.lips,
         attention=None,
+        normals=None,
         rendering=drawn,
         motion=motion,
         cloud_alive=head.mouth.alive,
@@ -204,6 +212,7 @@ def _face(
 ) -> Picture:
     """Face and hair; at most steps without hair, which is large, still and soon learned."""
     attention = phase.weights.attention_lips > 0 or phase.weights.attention_hair > 0
+    surfaces = phase.weights.normals > 0 or phase.weights.normals_rough > 0
     drawn, motion = heads.draw(
         head,
         "face",
@@ -211,6 +220,7 @@ def _face(
         camera,
         background=background,
         attention=attention,
+        normals=phase.normals_reach if surfaces else None,
         tap=tap,
         **options,
     )
@@ -226,7 +236,8 @@ def _face(
         target=_fill(truth, shown, background),
         alpha=drawn.alpha,
         solid=masks.head,
-        attention=drawn.image[..., 3:] if attention else None,
+        attention=drawn.image[..., 3:5] if attention else None,
+        normals=drawn.image[..., -3:] if surfaces else None,
         rendering=drawn,
         motion=motion,
         cloud_alive=head.face.alive,
@@ -245,6 +256,7 @@ def _fused(head, frame, camera, truth, phase, options) -> Picture:
         alpha=None,
         solid=None,
         attention=None,
+        normals=None,
         rendering=face,
         motion=motion,
         cloud_alive=head.face.alive,
@@ -252,7 +264,15 @@ def _fused(head, frame, camera, truth, phase, options) -> Picture:
 
 
 def _terms(
-    picture: Picture, masks: Regions, frame: Frame, key, step, stage, phase: Phase, measure
+    head: Head,
+    picture: Picture,
+    masks: Regions,
+    frame: Frame,
+    key,
+    step,
+    stage,
+    phase: Phase,
+    measure,
 ) -> dict[str, jax.Array]:
     """The terms that have a weight, unweighted."""
     weights = phase.weights
@@ -276,8 +296,18 @@ def _terms(
             side=phase.lip_side,
             measure=measure,
         ),
+        "normals": lambda: normals.difference(picture.normals, *_normals(frame, masks)),
+        "normals_rough": lambda: normals.roughness(picture.normals, _normals(frame, masks)[1]),
+        "normals_size": lambda: normals.residual_size(head.face.normals, picture.cloud_alive),
     }
     return {name: make() for name, make in makers.items() if getattr(weights, name) > 0}
+
+
+def _normals(frame: Frame, masks: Regions) -> tuple[jax.Array, jax.Array]:
+    """Target and mask of the face's normals: skin alone, and where the target is known."""
+    target = frame.normals.astype(jnp.float32) / MAX_LEVEL * 2 - 1
+    known = jnp.any(frame.normals > 0, axis=-1)
+    return numerics.safe_normalize(target), masks.head * (1 - masks.hair) * known
 
 
 def _hair_attention(picture: Picture, masks: Regions) -> jax.Array:

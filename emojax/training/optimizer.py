@@ -65,6 +65,7 @@ def update(
         "scales": rates.scales,
         "opacities": rates.opacities,
         "harmonics": _harmonics_rates(part, rates) if field == "harmonics" else None,
+        "normals": rates.normals,
     }[field]
     return part - rate * direction, moments
 

@@ -13,11 +13,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from emojax.head import BRANCHES, HeadConfig
+from emojax.head import BRANCHES, HeadConfig, NormalsReach
 
 CLOUD = ("means", "quaternions", "scales", "opacities", "harmonics")
-# Whatever can train: the clouds' fields and the motion networks.
-TRAINABLE = tuple(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion"))
+# Whatever can train: the clouds' fields and the motion networks; of a face also its normals, and
+# how an emotion moves it.
+TRAINABLE = (
+    *(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion")),
+    "face.normals",
+    "emotion.motion",
+)
 MEASURES = ("mouth_unit", "mouth_opening", "blink")  # of `curriculum.measure`
 
 
@@ -35,6 +40,9 @@ class Weights:
       attention_hair: attention to sound and to action units on the hair.
       patches: LPIPS of patches.
       lip_patch: LPIPS of the lips' rectangle.
+      normals: mean absolute difference of the face's normals.
+      normals_rough: total variation of these.
+      normals_size: mean length of the normals' residuals.
     """
 
     l1: float = 1.0
@@ -46,6 +54,9 @@ class Weights:
     attention_hair: float = 0.0
     patches: float = 0.0
     lip_patch: float = 0.0
+    normals: float = 0.0
+    normals_rough: float = 0.0
+    normals_size: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +69,14 @@ class Phase:
       trains: of `TRAINABLE`.
       weights: of the loss.
       moving: whether the networks move the Gaussians.
+      emotional: whether the frame's emotion moves them, too.
       background: behind a single branch while it trains; "random" is another colour at each step.
       patch_sides: sides of LPIPS patches in pixels, drawn anew at every step; quantised, because
         each is a program of its own.
       lip_side: side of the lips' LPIPS patch, pixels; fixed, where TalkingGaussian takes the lips'
         own square.
       close_mouth: close gaps of the mouth's mask by 3 x 3 dilation and erosion.
+      normals_reach: what the gradient of the terms on normals reaches.
     """
 
     name: str
@@ -71,10 +84,12 @@ class Phase:
     trains: tuple[str, ...]
     weights: Weights
     moving: bool = True
+    emotional: bool = False
     background: Literal["green", "black", "random"] = "green"
     patch_sides: tuple[int, ...] = ()
     lip_side: int = 0
     close_mouth: bool = False
+    normals_reach: NormalsReach = "residuals"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +104,7 @@ class Rates:
       opacities: of logits.
       harmonics: of the constant coefficient.
       harmonics_rest: of the others.
+      normals: of the residuals of normals (where GaussianShader's rates begin, in effect).
       grids: of tri-plane tables (AdamW).
       networks: of the motion networks' layers (AdamW).
       audio_attention: of the attention over sound windows (AdamW).
@@ -105,6 +121,7 @@ class Rates:
     opacities: float = 0.05
     harmonics: float = 2.5e-3
     harmonics_rest: float = 2.5e-3 / 20
+    normals: float = 1.6e-2
     grids: float = 5e-3
     networks: float = 5e-4
     audio_attention: float = 2.5e-3
@@ -187,6 +204,8 @@ class Stage:
       min_mouth_pixels: frames that show less of the inside of the mouth are not drawn.
       hair_every: hair counts at each step that this divides, and not otherwise, in
       hair_steps: these steps (first, last).
+      emotional_share: share of the steps that take an emotional picture of the clip in place of a
+        frame.
     """
 
     name: str
@@ -199,6 +218,7 @@ class Stage:
     min_mouth_pixels: int = 0
     hair_every: int = 1
     hair_steps: tuple[int, int] = (0, 0)
+    emotional_share: float = 0.0
 
     @property
     def steps(self) -> int:

@@ -26,7 +26,7 @@ from emojax.data import files
 from emojax.data.clip import Clip
 from emojax.data.errors import DataError
 from emojax.losses import perceptual
-from emojax.training import checkpoints, checks, curriculum, loop, sheets
+from emojax.training import checkpoints, checks, curriculum, lock, loop, record, sheets
 from emojax.training import state as states
 from emojax.training.checkpoints import Place
 from emojax.training.logs import Log
@@ -35,8 +35,9 @@ from emojax.training.recipe import Recipe, Stage
 from emojax.training.state import State
 
 SAMPLES, DIVERGED = "samples", "diverged"
-# Facts that decide the bits of a run: where the data are and what they hold, seed, LPIPS weights.
-COMPARED = ("data", "clip", "seed", "lpips")
+# Facts that decide the bits of a run: what the data set holds (not where it is), seed, weights.
+COMPARED = ("clip", "seed", "lpips")
+NAMED = 5  # differences that a refusal names; a whole configuration would be some hundred
 
 
 def look(
@@ -54,12 +55,24 @@ def look(
       Where to go on, or None at the start.
 
     Raises:
-      DataError: the folder holds another run, or one that was not to be resumed.
+      DataError: the folder holds another run, or one that was not to be resumed, or there is none
+        to resume.
     """
-    if not (folder / checkpoints.CONFIG).exists():
+    if folder.exists() and not folder.is_dir():
+        raise DataError(
+            expected=f"a folder for the run {folder}", got="a file", fix="Name another with --run."
+        )
+    if not (folder / record.CONFIG).exists():
+        if resume:
+            raise DataError(
+                expected=f"a run to resume in {folder}",
+                got="none",
+                fix="Check its name, or begin a new run without --resume.",
+            )
         others = [] if not folder.exists() else [p.name for p in folder.iterdir()]
         # What a run leaves that was killed while it wrote its first files.
-        others = [n for n in others if n != checkpoints.RUN and not n.endswith(".partial")]
+        own = (record.FACTS, lock.FILE)
+        others = [n for n in others if n not in own and not n.endswith(files.PARTIAL)]
         if others:
             raise DataError(
                 expected=f"an empty folder or a run in {folder}",
@@ -67,13 +80,14 @@ def look(
                 fix="Name another folder with --run.",
             )
         return None
-    before, known = checkpoints.read_recipe(folder)
+    before, known = record.read(folder)
     if not resume:
         raise DataError(
             expected=f"a new folder for the run {folder}",
             got=f"a run with configuration {before.name!r}",
             fix="Go on with --resume, or name another folder.",
         )
+    checkpoints.check_fits(folder, before)
     changed = configs.differences(before, recipe)
     changed += [
         f"{name}: {known.get(name)} -> {facts[name]}"
@@ -83,17 +97,25 @@ def look(
     if changed:
         raise DataError(
             expected="the configuration that the run began with",
-            got="; ".join(changed),
-            fix="Resume without these changes, or begin a new run.",
+            got=_listed(changed),
+            fix="Give what it began with, or name another folder with --run.",
         )
     found = checkpoints.places(folder, recipe)
     return found[0] if found else None
+
+
+def _listed(changed: list[str]) -> str:
+    """The first differences, and how many there are besides."""
+    more = len(changed) - NAMED
+    return "; ".join(changed[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def prepare(
     folder: pathlib.Path, recipe: Recipe, facts: dict[str, Any], *, resume: bool
 ) -> Place | None:
     """Looks as `look` does, and writes what the run is where it begins.
+
+    The caller holds the run's `lock`. A data set that has moved but holds what it held is noted.
 
     Args:
       folder: of the run.
@@ -108,9 +130,13 @@ def prepare(
       DataError: as `look`.
     """
     place = look(folder, recipe, facts, resume=resume)
-    if not (folder / checkpoints.CONFIG).exists():
+    if not (folder / record.CONFIG).exists():
         files.make_folder(folder)
-        checkpoints.write_recipe(folder, recipe, facts)
+        record.write(folder, recipe, facts)
+    else:
+        _, known = record.read(folder)
+        if known.get("data") != facts["data"]:
+            record.write_facts(folder, known | {"data": facts["data"]})
     return place
 
 

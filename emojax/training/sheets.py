@@ -1,7 +1,7 @@
 """Contact sheets while training: what the loss compares, at frames that stay the same.
 
 A row a frame: target, rendering, four times the difference, then both of the lips' square enlarged.
-The first rows are of training, the last ones held out.
+The first rows are of training, the last ones held out. Titles stand above the columns.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from emojax.data import captions
 from emojax.data import clip as clips
 from emojax.data.clip import Clip
 from emojax.opencv import cv2
@@ -21,6 +22,7 @@ from emojax.training.state import State
 
 NUM_ROWS = 4
 GAIN = 4.0  # of the difference
+TITLES = ("target", "rendering", f"difference x {GAIN:g}", "target's lips", "rendering's lips")
 LIP_MARGIN = 1.5  # of the close-up, in squares of the lips
 
 
@@ -44,7 +46,7 @@ def _spread(count: int, num: int) -> np.ndarray:
 
 
 def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.ndarray:
-    """Returns the sheet of a state, uint8 [4 S, 5 S, 3].
+    """Returns the sheet of a state, uint8 [BAR + 4 S, 5 S, 3], BAR of `captions`.
 
     Args:
       state: to draw.
@@ -58,12 +60,11 @@ def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.nd
     images, targets = _draw(
         state.head, frames, clip.camera(0), state.step, stage=stage, phase=phase
     )
-    return np.concatenate(
-        [
-            _row(np.asarray(image), np.asarray(target), clip.landmarks[row])
-            for image, target, row in zip(images, targets, rows, strict=True)
-        ]
-    )
+    lines = [
+        _row(np.asarray(image), np.asarray(target), clip.landmarks[row])
+        for image, target, row in zip(images, targets, rows, strict=True)
+    ]
+    return np.concatenate([captions.titles(TITLES, clip.size), *lines])
 
 
 @functools.partial(jax.jit, static_argnames=("stage", "phase"))

@@ -82,11 +82,15 @@ def put(head: Head, parts: Mapping[str, Any]) -> Head:
       parts: by name.
     """
     for branch in BRANCHES:
-        fields = {f: parts[f"{branch}.{f}"] for f in CLOUD if f"{branch}.{f}" in parts}
+        fields = {
+            f: parts[f"{branch}.{f}"] for f in (*CLOUD, "normals") if f"{branch}.{f}" in parts
+        }
         changed = {branch: getattr(head, branch).replace(**fields)} if fields else {}
         if f"{branch}.motion" in parts:
             changed[f"{branch}_motion"] = parts[f"{branch}.motion"]
         head = head.replace(**changed)
+    if "emotion.motion" in parts:
+        head = head.replace(emotion_motion=parts["emotion.motion"])
     return head
 
 

@@ -2,7 +2,7 @@
 
     python experiments/train.py --data DIR --run RUN --config talking_gaussian
 
-110,000 steps of one 512-pixel frame; at 256 pixels (--set size=256) about 70 minutes on two CPU
+110,000 steps of one 512-pixel frame; at 256 pixels (--size 256) about 70 minutes on two CPU
 cores. What differs from the original code, and why:
 
 * it hears log-mel windows [16, 80] where a data set has no DeepSpeech features, and sees action

@@ -1,6 +1,7 @@
 """Parts of a folder on their own; how they fit together is in clip_test.py."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -20,6 +21,19 @@ def test_a_folder_with_unfinished_stages_is_refused(folder):
     content["stages"]["masks"]["done"] = False
     with pytest.raises(DataError, match="masks"):
         clip_parts.heed_the_record(folder, content)
+
+
+def test_the_doctors_refusal_names_what_his_report_does(tmp_path):
+    findings = [
+        {"name": "level", "title": "level of loud frames", "level": "not usable"},
+        {"name": "sounds", "level": "not usable"},
+        {"name": "faces", "title": "faces", "level": "good"},
+    ]
+    report = {"verdict": "not usable", "findings": findings}
+    (tmp_path / "doctor.json").write_text(json.dumps(report))
+    message = "'not usable' for level of loud frames, sounds.*train.py --force"
+    with pytest.raises(DataError, match=message):
+        clip_parts.heed_the_doctor(tmp_path)
 
 
 def test_a_damaged_record_is_named_and_not_needed(folder):

@@ -201,6 +201,14 @@ def test_an_empty_folder_is_not_usable_and_says_what_to_do(tmp_path):
     assert files.read_picture(tmp_path / doctor.SHEET).shape[1] == 1600
 
 
+def test_reports_have_a_place_in_every_data_set_and_nowhere_else(tmp_path):
+    (tmp_path / "1.wav").touch()
+    with pytest.raises(DataError, match="holds nothing of one"):
+        doctor.check_place(tmp_path)
+    (tmp_path / files.TRANSFORMS[0]).touch()
+    doctor.check_place(tmp_path)
+
+
 def test_a_folder_that_is_none_is_refused(tmp_path):
     with pytest.raises(DataError, match="expected the folder of a data set"):
         doctor.examine(tmp_path / "nowhere")

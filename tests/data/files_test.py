@@ -126,3 +126,11 @@ def test_a_file_is_told_from_nothing(tmp_path):
         files.check_folder(tmp_path / "file")
     with pytest.raises(DataError, match=r"got .*nothing, which is not there"):
         files.check_folder(tmp_path / "nothing")
+
+
+def test_a_folder_is_checked_before_work_begins(tmp_path):
+    files.check_writable(tmp_path)
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "absent", tmp_path / "file"):
+        with pytest.raises(DataError, match="a folder to write to at"):
+            files.check_writable(folder)

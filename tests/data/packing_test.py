@@ -155,11 +155,21 @@ def test_damaged_folders_are_refused_by_name(folder, damage, message):
         packing.pack(folder, range(COUNT), size=None)
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write anywhere")
-def test_a_folder_that_is_closed_to_us_is_named(folder):
-    folder.chmod(0o500)
-    with pytest.raises(DataError, match="place to write to"):
+def test_a_folder_that_is_closed_to_us_has_its_arrays_in_the_users_cache(
+    folder, tmp_path, monkeypatch
+):
+    (folder / ".packed").touch()  # a file: nobody can write below it, root included
+    monkeypatch.setenv("EMOJAX_CACHE", str(tmp_path / "mine"))
+    place, content = packing.pack(folder, range(COUNT), size=None)
+    assert place.parent == tmp_path / "mine" / "packed"
+    stamp = (place / "images.npy").stat().st_mtime_ns
+    assert packing.pack(folder, range(COUNT), size=None) == (place, content)
+    assert (place / "images.npy").stat().st_mtime_ns == stamp
+    (tmp_path / "closed").touch()
+    monkeypatch.setenv("EMOJAX_CACHE", str(tmp_path / "closed"))
+    with pytest.raises(DataError, match="place to write to") as error:
         packing.pack(folder, range(COUNT), size=None)
+    assert "closed" in error.value.expected
 
 
 def test_a_record_of_another_kind_is_made_again(folder):

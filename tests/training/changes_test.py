@@ -1,6 +1,8 @@
 import dataclasses
 
-from emojax.training import changes
+import pytest
+
+from emojax.training import changes, checks
 from emojax.training.recipe import Phase, Weights, Window
 from tests.training import small
 
@@ -37,3 +39,21 @@ def test_perceptual_terms_can_be_left_out():
     recipe = small.recipe(dataclasses.replace(stage, phases=(phase,)))
     plain = changes.without_perceptual(recipe).stages[0].phases[0].weights
     assert (plain.patches, plain.lip_patch, plain.l1) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(("steps", "size"), [(0.3, 24), (3.0, 96), (1e-6, 8)])
+def test_a_scaled_recipe_is_sound_whatever_the_share(steps, size):
+    recipe = small.recipe()
+    made = changes.scaled(recipe, steps=steps, size=size)
+    checks.check(made)
+    assert made.size == size
+    for stage, before in zip(made.stages, recipe.stages, strict=True):
+        assert (stage.steps < before.steps) == (steps < 1) or before.steps == 4
+        assert stage.rates.networks == before.rates.networks
+    assert changes.scaled(recipe) == recipe
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": float("nan")}, {"size": 0}])
+def test_a_recipe_of_nothing_is_refused(options):
+    with pytest.raises(ValueError, match=f"^{next(iter(options))}: expected"):
+        changes.scaled(small.recipe(), **options)

@@ -1,12 +1,13 @@
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
 import pytest
 
 from emojax.data.errors import DataError
-from emojax.training import checkpoints, loop, run
+from emojax.training import checkpoints, lock, loop, record, run
 from emojax.training.checkpoints import Place
 from tests.training import small
 
@@ -19,7 +20,8 @@ class _KilledError(Exception):
 
 
 def _train(folder, clip, recipe, *, kill_at=None, resume=False):
-    place = run.prepare(folder, recipe, FACTS, resume=resume)
+    with lock.hold(folder):
+        place = run.prepare(folder, recipe, FACTS, resume=resume)
 
     def progress(stage, reports, first):
         for report in reports:
@@ -72,6 +74,30 @@ def test_another_configuration_is_refused_with_the_differences(whole):
         run.prepare(folder, changed, FACTS, resume=True)
     with pytest.raises(DataError, match="seed: 5 -> 6"):
         run.prepare(folder, RECIPE, FACTS | {"seed": 6}, resume=True)
+    head = dataclasses.replace(small.HEAD, face_points=1, mouth_points=1, degree=0, audio_gain=9.0)
+    many = dataclasses.replace(RECIPE, name="other", size=64, head=head)
+    with pytest.raises(DataError, match=r"name: small -> other; .*; and 1 more"):
+        run.prepare(folder, many, FACTS, resume=True)
+
+
+def test_a_data_set_that_moved_is_known_by_what_it_holds(whole, tmp_path):
+    folder = shutil.copytree(whole[0], tmp_path / "run")
+    facts = FACTS | {"clip": "abc"}
+    record.write_facts(folder, facts)
+    moved = facts | {"data": "elsewhere"}
+    with pytest.raises(DataError, match="clip: abc -> xyz"):
+        run.prepare(folder, RECIPE, moved | {"clip": "xyz"}, resume=True)
+    assert record.read(folder)[1]["data"] == "clip"
+    run.prepare(folder, RECIPE, moved, resume=True)
+    assert record.read(folder)[1] == moved | {"format": record.FORMAT}
+
+
+def test_a_config_of_another_run_is_named_before_any_work(whole, tmp_path):
+    folder = shutil.copytree(whole[0], tmp_path / "run")
+    other = dataclasses.replace(RECIPE, size=64)
+    record.write(folder, other, FACTS)
+    with pytest.raises(DataError, match="not damaged"):
+        run.look(folder, other, FACTS, resume=True)
 
 
 def test_nothing_is_overwritten_unasked(whole, tmp_path):
@@ -80,14 +106,21 @@ def test_nothing_is_overwritten_unasked(whole, tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(DataError, match="other files"):
         run.prepare(tmp_path, RECIPE, FACTS, resume=False)
-    with pytest.raises(DataError, match="other files"):
-        run.prepare(tmp_path, RECIPE, FACTS, resume=True)
+    with pytest.raises(DataError, match="a folder for the run"):
+        run.prepare(tmp_path / "thesis.tex", RECIPE, FACTS, resume=False)
+
+
+@pytest.mark.parametrize("name", ["absent", "."])
+def test_there_is_nothing_to_resume_where_there_is_no_run(tmp_path, name):
+    with pytest.raises(DataError, match=r"a run to resume.*got none"):
+        run.look(tmp_path / name, RECIPE, FACTS, resume=True)
 
 
 def test_a_run_that_was_killed_at_its_first_file_begins_anew(tmp_path):
-    (tmp_path / "run.json").write_text("{}")
-    assert run.prepare(tmp_path, RECIPE, FACTS, resume=True) is None
-    assert checkpoints.read_recipe(tmp_path)[0] == RECIPE
+    (tmp_path / record.FACTS).write_text("{}")
+    (tmp_path / lock.FILE).touch()
+    assert run.prepare(tmp_path, RECIPE, FACTS, resume=False) is None
+    assert record.read(tmp_path)[0] == RECIPE
 
 
 def test_divergence_leaves_batch_and_state(clip, tmp_path):

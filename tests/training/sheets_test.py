@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from emojax.data import captions
 from emojax.training import sheets
 from emojax.training import state as states
 from tests.training import small
@@ -27,8 +28,10 @@ def test_a_sheet_shows_target_rendering_difference_and_lips(clip, head):
     state = state.replace(step=jnp.int32(12))
     sheet = sheets.draw_sheet(state, clip, stage=stage, phase=stage.phases[-1])
     size = clip.size
-    assert sheet.shape == (4 * size, 5 * size, 3)
+    assert sheet.shape == (captions.BAR + 4 * size, 5 * size, 3)
     assert sheet.dtype == np.uint8
+    band, sheet = sheet[: captions.BAR], sheet[captions.BAR :]
+    assert band.reshape(captions.BAR, 5, size, 3).max(axis=(0, 2, 3)).min() > 128  # titles
     target, image, difference = (
         sheet[:size, i * size : (i + 1) * size].astype(int) for i in range(3)
     )

@@ -25,6 +25,7 @@ HEAD = HeadConfig(
     face_grid=GRID,
     mouth_grid=GRID,
 )
+EMOTIONAL = dataclasses.replace(HEAD, emotion="encoded", emotion_grid=GRID, normals=True)
 FACE = tuple(
     f"face.{name}" for name in ("means", "quaternions", "scales", "opacities", "harmonics")
 )
@@ -83,4 +84,26 @@ def recipe(*stages: Stage) -> Recipe:
         steps_per_dispatch=2,
         sheet_every=4,
         save_every=2,
+    )
+
+
+def surface_stage(*, reach="residuals") -> Stage:
+    """A face stage that learns normals."""
+    weights = dataclasses.replace(MOVING, normals=0.05, normals_rough=0.005, normals_size=1e-3)
+    phase = Phase(
+        "moving", 12, (*FACE, "face.motion", "face.normals"), weights, normals_reach=reach
+    )
+    return face_stage(phases=(phase,))
+
+
+def emotion_stage() -> Stage:
+    """A stage that trains the emotion's branch alone."""
+    phase = Phase("moving", 12, ("emotion.motion",), Weights(), emotional=True)
+    return Stage(
+        name="emotion",
+        target="face",
+        phases=(phase,),
+        rates=Rates(),
+        degree_every=0,
+        emotional_share=0.8,
     )

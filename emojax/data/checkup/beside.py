@@ -91,7 +91,8 @@ def _features(contents: Contents) -> Finding:
     if contents.sound is not None:
         text = "none; log-mel is made from the sound"
         return stated(name, title, text, USABLE, advice=f"Make them: {remake('features')}.")
-    return stated(name, title, "none", NOT_USABLE, advice="Give sound or features.")
+    advice = f"Extract the sound, {audio.REMAKE}; features are made from it."
+    return stated(name, title, "none", NOT_USABLE, advice=advice)
 
 
 def _units(contents: Contents) -> Finding:

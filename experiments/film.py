@@ -1,0 +1,127 @@
+"""Films a puppet: a talking head with sound and complete truth, as a data set ready to train on.
+
+    python experiments/film.py --out data/puppet
+    python experiments/film.py --out data/puppet --seed 12 --size 512 --length 180
+    python experiments/film.py --out data/hello --text "Good morning, Bob." --emotion happy
+    python experiments/film.py --out data/other --wav speech.wav --emotion moods.csv --world shifted
+
+The seed decides who is filmed: face, voice, manner, light, camera. Without text or sound the puppet
+speaks sentences of the package for --length seconds. With --wav nobody knows the phonemes: lips
+follow the energy of the sound, and the film says so in puppet.json.
+
+--emotion is a class (happy), a point of the disc (valence,arousal, as in 0.7,0.3), a file of
+keyframes (emojax/emotion/trajectory.py says how), "neutral", or "everyday": slow and mild, a bit
+of all, without which most action units would never move.
+
+Speech needs the extra `speech`: pip install 'emojax[speech]'. The folder opens as any other, with
+experiments/doctor.py, train.py and evaluate.py; what truth/ holds is in emojax/puppet/truth.py. The
+exit code is 0 when all is written, 1 when something was refused, 130 when it was interrupted; in
+the last two cases nothing is left behind.
+"""
+
+import pathlib
+import sys
+import time
+
+from absl import app, flags
+
+from emojax.data import audio
+from emojax.data.errors import DataError
+from emojax.puppet import film, mood, population, take
+
+INTERRUPTED = 130  # exit code of shells for SIGINT
+
+_OUT = flags.DEFINE_string("out", None, "folder of the data set to be", required=True)
+_SEED = flags.DEFINE_integer("seed", 0, "who is filmed, and every other choice")
+_WORLD = flags.DEFINE_string("world", "usual", f"one of {', '.join(population.WORLDS)}")
+_VOICE = flags.DEFINE_string("voice", None, "of espeak-ng, en-gb+f3 say; the person's by default")
+_TEXT = flags.DEFINE_string("text", None, "to speak")
+_WAV = flags.DEFINE_string("wav", None, "sound to move the lips to, instead of a text")
+_EMOTION = flags.DEFINE_string(
+    "emotion", mood.EVERYDAY, "class, valence,arousal or file, see above"
+)
+_OUTSIDE = flags.DEFINE_enum(
+    "outside", "clip", ["clip", "refuse"], "what to do with emotions outside the disc"
+)
+_LENGTH = flags.DEFINE_float("length", None, "seconds; 60, or as long as text or sound take")
+_SIZE = flags.DEFINE_integer("size", 256, "side of the pictures, pixels, a multiple of 8")
+_TRUTH = flags.DEFINE_bool("truth", True, "write truth/: normals, depth, regions, tracks, ...")
+_VIEWS = flags.DEFINE_integer("views", 0, "how many more cameras, around the face")
+_NOISE = flags.DEFINE_float("noise", 0.0, "of the sensor, grey levels")
+_COMPRESSION = flags.DEFINE_integer("compression", None, "H.264 rate factor, 0 to 51; none")
+_WORKERS = flags.DEFINE_integer("workers", 2, "threads that draw", lower_bound=1)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace a film that is there")
+
+LENGTH = 60.0  # seconds, of the package's sentences
+
+
+def plan() -> take.Take:
+    """Returns the take that the flags name."""
+    if _TEXT.value is not None and _WAV.value is not None:
+        raise DataError(expected="a text or a sound", got="both", fix="Leave one of them out.")
+    if _WAV.value is not None and _VOICE.value is not None:
+        raise DataError(
+            expected="a voice for a text", got="one for a sound", fix="Leave --voice out."
+        )
+    course = mood.course(_EMOTION.value, _SEED.value, outside=_OUTSIDE.value)
+    actor = population.cast(_SEED.value, world=population.world(_WORLD.value))
+    if _WAV.value is not None:
+        samples = audio.read_wav(_WAV.value).waveform
+        if _LENGTH.value is not None:
+            samples = samples[: round(_LENGTH.value * audio.RATE)]
+        print("film: phonemes of the sound are unknown; lips follow its energy", file=sys.stderr)
+        return take.sound(actor, samples, course=course)
+    if _TEXT.value is not None:
+        return take.say(
+            actor, _TEXT.value, voice=_VOICE.value, course=course, seconds=_LENGTH.value
+        )
+    return take.talk(actor, _LENGTH.value or LENGTH, voice=_VOICE.value, course=course)
+
+
+def bar(iterable):
+    """A progress bar with the time left."""
+    from tqdm import tqdm
+
+    return tqdm(iterable, "film", unit=" frames", disable=None, leave=False)
+
+
+def main(argv: list[str]) -> int:
+    """Runs the experiment."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    out = pathlib.Path(_OUT.value)
+    form = film.Format(
+        size=_SIZE.value,
+        has_truth=_TRUTH.value,
+        views=_VIEWS.value,
+        noise=_NOISE.value,
+        compression=_COMPRESSION.value,
+    )
+    try:
+        film.check(out, form, overwrite=_OVERWRITE.value)
+        planned = plan()
+        begin = time.perf_counter()
+        film.shoot(
+            planned,
+            out,
+            form=form,
+            overwrite=_OVERWRITE.value,
+            workers=_WORKERS.value,
+            progress=bar,
+        )
+    except DataError as error:
+        sys.exit(f"film: {error}")
+    except KeyboardInterrupt:
+        print("film: stopped; nothing is left of it", file=sys.stderr)
+        return INTERRUPTED
+    seconds = time.perf_counter() - begin
+    count = len(planned) * (1 + form.views)
+    print(
+        f"film: {count} frames of {form.size} pixels in {seconds:.0f} s, "
+        f"{count / seconds:.1f} a second, in {out}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)
