@@ -18,6 +18,11 @@ expression  AU01_r, AU04_r, ... (0 to 5), those that the head was trained on: 1,
             if config.json of the run names no others. Those left out are the clip's median; without
             an AU45 of its own the head blinks by itself.
 
+A head that was trained with emotions takes --emotion: a class (happy, surprise, ...), `clip`,
+`circle` (--radius, --period), or keyframes in a .csv or .json file,
+[{"time": 0, "emotion": "neutral"}, {"time": 1.5, "valence": 0.7, "arousal": 0.4}], between which it
+changes smoothly while speaking; or --valence and --arousal, held.
+
 --ply writes each frame's moved Gaussians for any 3D Gaussian viewer (head frame, metres), --frames
 writes PNG pictures, both while the film is made. A render that is stopped leaves no film; pictures
 and .ply files that it has written stay. Nothing is replaced without --overwrite.
@@ -37,6 +42,7 @@ from emojax.data import ahead, files
 from emojax.data import clip as clips
 from emojax.data.errors import DataError
 from emojax.drive import effects, frames, movie, script, sound
+from emojax.drive import emotion as emotions
 from emojax.gaussians import ply
 from emojax.training import checkpoints
 from emojax.types import Gaussians
@@ -49,6 +55,20 @@ _AUDIO = flags.DEFINE_string("audio", None, "sound, or a video with sound", requ
 _OUT = flags.DEFINE_string("out", None, "film to write, .mp4", required=True)
 _POSE = flags.DEFINE_string("pose", "clip", "clip, fixed, or a file of head poses")
 _EXPRESSION = flags.DEFINE_string("expression", "clip", "clip, fixed, or a file of action units")
+_EMOTION = flags.DEFINE_string(
+    "emotion", None, "happy, sad, ..., clip, circle, or a file of keyframes; neutral by default"
+)
+_VALENCE = flags.DEFINE_float(
+    "valence", None, "held, -1 to 1; with --arousal, in place of --emotion"
+)
+_AROUSAL = flags.DEFINE_float(
+    "arousal", None, "held, -1 to 1; with --valence, in place of --emotion"
+)
+_RADIUS = flags.DEFINE_float("radius", emotions.RADIUS, "of --emotion circle, 0 to 1")
+_PERIOD = flags.DEFINE_float("period", emotions.PERIOD, "of --emotion circle, seconds for a round")
+_OUTSIDE = flags.DEFINE_enum(
+    "outside", "clip", ["clip", "refuse"], "what is done to emotions outside the disc"
+)
 _LOOP = flags.DEFINE_bool(
     "loop", False, "cut, or repeat back and forth, a file of another length than the sound"
 )
@@ -66,6 +86,20 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace a film, pictures and
 def _source(text: str) -> str | pathlib.Path:
     """A word, or the path of a file."""
     return text if text in ("clip", "fixed") else pathlib.Path(text)
+
+
+def _emotion() -> emotions.Source:
+    """The emotion that the flags name."""
+    point = (_VALENCE.value, _AROUSAL.value)
+    if point == (None, None):
+        return _EMOTION.value
+    if _EMOTION.value is not None or None in point:
+        raise DataError(
+            expected="--emotion, or --valence and --arousal",
+            got="a mixture of them" if _EMOTION.value is not None else "only one of the two",
+            fix="0 is neutral: --valence 0.7 --arousal 0.",
+        )
+    return point
 
 
 def _folder(text: str | None, suffix: str) -> pathlib.Path | None:
@@ -170,6 +204,10 @@ def render() -> str:
         heard,
         pose=_source(_POSE.value),
         expression=_source(_EXPRESSION.value),
+        emotion=_emotion(),
+        radius=_RADIUS.value,
+        period=_PERIOD.value,
+        outside=_OUTSIDE.value,
         audio_features=pathlib.Path(_AUDIO_FEATURES.value) if _AUDIO_FEATURES.value else None,
         loop=_LOOP.value,
     )

@@ -35,6 +35,7 @@ from absl import app, flags
 import emojax
 from emojax import config as configs
 from emojax.data import clip as clips
+from emojax.data import emotional, files, surfaces
 from emojax.data.errors import DataError
 from emojax.experts import lpips
 from emojax.losses import perceptual
@@ -100,6 +101,21 @@ def _recipe(run: pathlib.Path) -> tuple[Recipe, dict]:
     return recipe, known
 
 
+def _fitted(recipe: Recipe, data: pathlib.Path) -> tuple[Recipe, list[str]]:
+    """The recipe without what a data set has no pictures for, and what was left out."""
+    notes = []
+    if recipe.head.emotion != "none" and not (data / emotional.FOLDER).exists():
+        recipe = changes.without_emotion(recipe)
+        notes.append(
+            "no emotional pictures in the data set, so a head without emotion; make them before "
+            "with experiments/emotional_faces.py"
+        )
+    if recipe.head.normals and surfaces.find(data) is None:
+        recipe = changes.without_normals(recipe)
+        notes.append("no normals in the data set, so none are learned")
+    return recipe, notes
+
+
 def _what(recipe: Recipe, run: pathlib.Path, place: Place | None) -> str:
     """What is going to be trained, in a line."""
     steps = sum(stage.steps for stage in recipe.stages)
@@ -119,7 +135,7 @@ def _facts(known: dict) -> dict:
     if data is None:
         raise DataError(expected="--data", got="none", fix="Name the data set folder.")
     return {
-        "data": str(pathlib.Path(data).resolve()),
+        "data": str(files.check_folder(data).resolve()),
         "seed": _SEED.value if _SEED.value is not None else known.get("seed", 0),
         "forced": _FORCE.value or known.get("forced", False),
         "emojax": emojax.__version__,
@@ -178,6 +194,7 @@ def train(run: pathlib.Path) -> None:
     except ValueError as error:  # of a flag: --steps, --set, --recipe, --lpips
         sys.exit(f"train: {error}")
     facts |= found
+    recipe, notes = _fitted(recipe, pathlib.Path(facts["data"]))
     place = runs.look(run, recipe, facts, resume=_RESUME.value)
     lock.refuse_second(run)
     print(_what(recipe, run, place), flush=True)
@@ -189,7 +206,7 @@ def train(run: pathlib.Path) -> None:
         progress=lambda frames: tqdm.tqdm(frames, "frames", disable=None, leave=False),
     )
     facts["clip"] = clips.fingerprint(clip)
-    notes = list(clip.fallbacks)
+    notes = [*clip.fallbacks, *notes]
     if measure is None:
         notes.append("no --lpips weights, so no perceptual terms")
     if any(assignment.startswith("size=") for assignment in _SET.value):

@@ -3,8 +3,8 @@
 * "clip": the clip's own, of given rows: with their blinks.
 * "fixed": the clip's usual (median) intensities, and natural blinks.
 * a file (`tables`), 25 frames a second: `AU01_r`, `AU04_r`, ... as OpenFace writes them, or AU1,
-  AU04, ...; 0 to 5. Units that are left out have their usual intensity; without AU45 there are
-  natural blinks.
+  AU04, ...; 0 to 5, a list of T numbers or one for all frames: {"AU01_r": 2.5}. Units that are left
+  out have their usual intensity; without AU45 there are natural blinks.
 
 Blinks are as strong as the clip's: a head cannot close its eyes farther than it has seen.
 """
@@ -31,7 +31,7 @@ CLOSED_PERCENTILE = 99.0
 # Below this intensity (of 5) the strongest frame of a clip is no blink but noise.
 LEAST_BLINK = 0.5
 
-_NAME = re.compile(r"AU0*([0-9]{1,2})(_r)?")
+_NAME = re.compile(r"au0*([0-9]{1,2})(_r)?")
 
 
 class Expression(NamedTuple):
@@ -89,16 +89,15 @@ def plan(
 
 def _read(path: pathlib.Path, numbers: Sequence[int], num_frames: int, loop: bool) -> tuple:
     """Intensities [T] of the units in a file that a head shows, and notes."""
-    columns = {}
-    for name, column in tables.read(path).items():
-        match = _NAME.fullmatch(name)
-        if match:
-            columns[int(match[1])] = column
-    wanted = {f"AU{n:02d}": columns[n] for n in numbers if n in columns}
+    columns, notes = tables.pick(
+        path, tables.read(path), _unit_name, [f"AU{n:02d}_r" for n in numbers]
+    )
+    shown = {f"AU{n:02d}_r": n for n in numbers}
+    wanted = {name: values for name, values in columns.items() if name in shown}
     if not wanted:
         raise DataError(
-            expected=f"columns among {', '.join(f'AU{n:02d}_r' for n in numbers)} in {path.name}",
-            got=f"{', '.join(f'AU{n:02d}' for n in columns) or 'no action unit'}",
+            expected=f"columns among {', '.join(shown)} in {path.name}",
+            got=", ".join(columns) or "no action unit",
             fix="Name them so; these are what the head was trained on.",
         )
     for name, values in wanted.items():
@@ -109,8 +108,17 @@ def _read(path: pathlib.Path, numbers: Sequence[int], num_frames: int, loop: boo
                 got=f"{np.min(values):g} to {np.max(values):g}",
                 fix="Scale them; 0 is no action, 5 the strongest.",
             )
-    fitted, notes = tables.fit(path, wanted, num_frames, loop=loop)
-    ignored = [f"AU{n:02d}" for n in columns if n not in numbers]
+    fitted, more = tables.fit(path, wanted, num_frames, loop=loop)
+    ignored = [name for name in columns if name not in shown]
     if ignored:
-        notes += (f"{path.name}: this head does not show {', '.join(ignored)}",)
-    return {int(name[2:]): values for name, values in fitted.items()}, notes
+        more += (
+            f"{path.name}: this head does not show {', '.join(ignored)}; it shows "
+            f"{', '.join(shown)}",
+        )
+    return {shown[name]: values for name, values in fitted.items()}, notes + more
+
+
+def _unit_name(text: str) -> str | None:
+    """The proper name of a column of an action unit."""
+    match = _NAME.fullmatch(text)
+    return f"AU{int(match[1]):02d}_r" if match else None

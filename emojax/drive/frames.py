@@ -80,14 +80,30 @@ def render(
             frames = np.minimum(np.arange(first, first + chunk), len(script) - 1)
             yield scripts.scenes(script, clip, frames)
 
-    def draw() -> Iterator[np.ndarray]:
+    def drawn() -> Iterator[np.ndarray]:
         for some in ahead.ahead(ahead.timed(prepare(), seconds, "prepare")):
-            yield np.asarray(_draw(trained, some, focal, principal))
+            yield np.asarray(draw(trained, some, focal, principal))
 
     left = len(script)
-    for some in ahead.timed(draw(), seconds, "draw"):
+    for some in ahead.timed(drawn(), seconds, "draw"):
         yield from some[:left]
         left -= len(some)
+
+
+@jax.jit
+def draw(trained: Head, some: scripts.Scenes, focal: jax.Array, principal: jax.Array) -> jax.Array:
+    """Returns pictures of scenes, uint8 [B, S, S, 3]; compiles once for each B.
+
+    Args:
+      trained: head, of `ready`.
+      some: scenes, B of them.
+      focal: [2] of the clip, pixels.
+      principal: [2] of the clip, pixels.
+    """
+    drawn = head.render_batch(
+        trained, some.condition, some.world_to_camera, some.backdrops, focal, principal
+    )
+    return jnp.uint8(jnp.clip(drawn, 0, 1) * 255 + 0.5)
 
 
 def clouds(trained: Head, script: Script) -> Iterator[Gaussians]:
@@ -98,26 +114,14 @@ def clouds(trained: Head, script: Script) -> Iterator[Gaussians]:
       script: of the film.
     """
     for frame in range(len(script)):
-        yield _move(
-            trained,
-            Condition(
-                audio=script.hearing.at(np.array([frame]))[0],
-                action_units=script.action_units[frame],
-            ),
-        )
-
-
-@jax.jit
-def _draw(trained: Head, some: scripts.Scenes, focal: jax.Array, principal: jax.Array) -> jax.Array:
-    """Pictures of scenes, uint8 [B, S, S, 3]."""
-    drawn = head.render_batch(
-        trained, some.condition, some.world_to_camera, some.backdrops, focal, principal
-    )
-    return jnp.uint8(jnp.clip(drawn, 0, 1) * 255 + 0.5)
+        condition = script.conditions(np.array([frame]))
+        yield _move(trained, jax.tree.map(lambda x: x[0], condition))
 
 
 @jax.jit
 def _move(trained: Head, condition: Condition) -> Gaussians:
     """Both branches, moved, in one cloud."""
-    face, mouth = (head.move(trained, branch, condition) for branch in head.BRANCHES)
+    face, mouth = (
+        head.move(trained, branch, condition).replace(normals=None) for branch in head.BRANCHES
+    )
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), face, mouth)

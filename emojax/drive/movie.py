@@ -1,7 +1,8 @@
 """Pictures and a sound -> an mp4 (H.264, AAC) exactly as long as the sound, in bounded memory.
 
 The film is written beside its place under a hidden name that does not end in .mp4, and takes its
-name when it is whole: an interrupted render leaves nothing that looks like a film.
+name when it is whole: an interrupted render leaves nothing that looks like a film. What a killed
+one left is removed when the same film is begun again; who writes holds a lock on it.
 
 Colour: ITU-R BT.601, limited range, and tagged so. The last picture ends with the sound.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import pathlib
 import secrets
@@ -24,6 +26,11 @@ from emojax.data import files
 from emojax.data.errors import DataError
 from emojax.drive import sound as sounds
 from emojax.drive.sound import Sound
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is being written cannot be removed anyway
+    fcntl = None
 
 # x264: no visible loss on faces; the preset costs about 3 ms a frame at 512 x 512 on one core.
 QUALITY, PRESET = 18, "veryfast"
@@ -82,20 +89,17 @@ def check_place(path: pathlib.Path, *, overwrite: bool) -> None:
             got="a file that is there already",
             fix="Choose another name, or add --overwrite.",
         )
-    if not os.access(path.parent, os.W_OK):
-        raise DataError(
-            expected=f"a folder to write to at {path.parent}",
-            got="none that may be written to",
-            fix="Make it, or choose another.",
-        )
+    files.check_writable(path.parent)
 
 
 @contextlib.contextmanager
 def _in_making(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A place for a file that takes its name when the block ends well, and vanishes otherwise."""
-    scratch = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial")
+    _sweep(path)
+    scratch = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{files.PARTIAL}")
     try:
-        yield scratch
+        with _locked(scratch):
+            yield scratch
         os.replace(scratch, path)
     except OSError as error:  # FFmpeg's errors of the system are among them
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -109,6 +113,30 @@ def _in_making(path: pathlib.Path) -> Iterator[pathlib.Path]:
         raise
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(scratch: pathlib.Path) -> Iterator[None]:
+    """Makes a file and holds a lock on it, where the system has such."""
+    if fcntl is None:
+        yield
+        return
+    with open(scratch, "xb") as file:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(path: pathlib.Path) -> None:
+    """Removes what killed renders of a film left; what is being written is locked, and stays."""
+    for scratch in path.parent.glob(f".{glob.escape(path.stem)}.????????{files.PARTIAL}"):
+        with contextlib.suppress(OSError):
+            if fcntl is None:
+                scratch.unlink()
+                continue
+            with open(scratch, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                scratch.unlink()
 
 
 def _write(path: pathlib.Path, pictures: Iterable[np.ndarray], sound: Sound) -> int:

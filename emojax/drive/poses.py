@@ -4,13 +4,15 @@
 * "fixed": the clip's most usual pose.
 * a file (`tables`), 25 frames a second, with one of
     - `yaw`, `pitch`, `roll` in degrees and `x`, `y`, `z` in metres, those that are left out being
-      0: how far the head is from the most usual pose. Positive: turned to the picture's right,
-      looking up, tilted clockwise; moved to the right, up, towards the camera;
+      0: how far the head is from the most usual pose, that of the clip's frame nearest to the
+      median of all. Positive: turned to the picture's right, looking up, tilted clockwise; moved to
+      the right, up, towards the camera. One number for all frames will do: {"yaw": 5};
     - `world_to_camera` [T, 4, 4] of `emojax.types.Camera`, metres (.json, .npz);
     - `transform_matrix`, as in a data set's `transforms_*.json`.
 
 Torso and neck are pictures of the clip. For a file's poses they are those whose head was nearest,
-followed through the clip with as few jumps as can be (`follow`).
+followed through the clip with as few jumps as can be (`follow`). A head turned beyond what its clip
+shows falls apart there; how far that is depends on the clip (`beyond`).
 """
 
 from __future__ import annotations
@@ -26,11 +28,15 @@ from emojax.data.errors import DataError
 from emojax.drive import loops, tables
 
 OFFSETS = ("yaw", "pitch", "roll", "x", "y", "z")
+NUM_ANGLES = 3  # of them
+_MATRICES = ("world_to_camera", "transform_matrix")
 RIGID_TOLERANCE = 1e-3
 # A pose file whose head is this many times nearer or farther than the clip's is in other units.
 DEPTH_RATIO = 2.0
-# Beyond this distance, metres at the head's surface, the clip never showed such a pose: 20 degrees.
-FAR_POSE = 0.035
+# A head is good this far beyond what its clip shows: half the clip's own range on that axis, but
+# at least the first number (a still head is good for a little) and at most the second. Degrees, m.
+MARGIN_SHARE = 0.5
+ANGLE_MARGINS, SHIFT_MARGINS = (2.0, 8.0), (0.005, 0.03)
 # A jump of the torso must bring the heads nearer by this much in all, metres summed over frames: a
 # centimetre for one second.
 JUMP_COST = 0.25
@@ -74,13 +80,7 @@ def plan(clip: Clip, source: str | pathlib.Path, num_frames: int, *, loop: bool 
     poses, notes = _from_columns(path, columns, usual, num_frames, loop)
     _check(path, poses, usual)
     rows = follow(clip.world_to_camera, loops.stretches(clip.numbers, clip.cuts), poses)
-    away = loops.pose_vectors(poses) - loops.pose_vectors(clip.world_to_camera[rows])
-    far = np.linalg.norm(away, axis=1) > FAR_POSE
-    if far.any():
-        notes += (
-            f"{path.name}: the clip never shows {far.sum()} of {num_frames} poses or any near "
-            "them: neck and cheeks may tear there",
-        )
+    notes += tuple(f"{path.name}: {text}" for text in beyond(clip.world_to_camera, poses))
     return Poses(np.float32(poses), rows, notes)
 
 
@@ -110,6 +110,55 @@ def offset(usual: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     moved[:, :3, :3] = _turn(yaw, 2, 0) @ _turn(-pitch, 1, 2) @ _turn(-roll, 0, 1)
     moved[:, :3, 3] = offsets[:, 3:]
     return np.asarray(usual, np.float64) @ moved
+
+
+def offsets_of(usual: np.ndarray, world_to_camera: np.ndarray) -> np.ndarray:
+    """Returns how far heads are from a pose: what `offset` was given.
+
+    Args:
+      usual: [4, 4] the pose to start from.
+      world_to_camera: [T, 4, 4].
+
+    Returns:
+      float64 [T, 6] yaw, pitch, roll in degrees, pitch within 90; x, y, z in metres.
+    """
+    moved = np.linalg.inv(np.asarray(usual, np.float64)) @ world_to_camera
+    # Column 2 is where the nose points, the rest of row 1 how the head is tilted.
+    yaw = np.arctan2(moved[:, 0, 2], moved[:, 2, 2])
+    pitch = np.arcsin(np.clip(moved[:, 1, 2], -1, 1))
+    roll = np.arctan2(-moved[:, 1, 0], moved[:, 1, 1])
+    angles = np.rad2deg(np.stack([yaw, pitch, roll], axis=-1))
+    return np.concatenate([angles, moved[:, :3, 3]], axis=-1)
+
+
+def beyond(shown: np.ndarray, asked: np.ndarray) -> list[str]:
+    """Returns on which axes poses go beyond those of a clip, in words, a sentence for each.
+
+    Args:
+      shown: world-to-camera of the clip, [N, 4, 4].
+      asked: world-to-camera of the film, [T, 4, 4].
+    """
+    usual = shown[usual_row(shown)]
+    known, wanted = offsets_of(usual, shown), offsets_of(usual, asked)
+    lows, highs = known.min(axis=0), known.max(axis=0)
+    found = []
+    for i, name in enumerate(OFFSETS):
+        is_angle = i < NUM_ANGLES
+        margin = np.clip(
+            MARGIN_SHARE * (highs[i] - lows[i]), *(ANGLE_MARGINS if is_angle else SHIFT_MARGINS)
+        )
+        past = np.maximum(lows[i] - wanted[:, i], wanted[:, i] - highs[i])
+        if past.max() <= margin:
+            continue
+        unit, digits = ("degrees", 0) if is_angle else ("m", 3)
+        values = (wanted[past.argmax(), i], lows[i], highs[i])
+        farthest, low, high = (f"{value:+.{digits}f}" for value in values)
+        count = f"{(past > margin).sum()} of {len(asked)} frames"
+        found.append(
+            f"{name} goes to {farthest} {unit}; the clip shows {low} to {high} from its usual "
+            f"pose: hair, neck and cheeks may tear in {count}"
+        )
+    return found
 
 
 def follow(
@@ -162,9 +211,12 @@ def _turn(angle: np.ndarray, a: int, b: int) -> np.ndarray:
     return matrix
 
 
-def _from_columns(path, columns, usual, num_frames, loop) -> tuple[np.ndarray, tuple[str, ...]]:
+def _from_columns(path, given, usual, num_frames, loop) -> tuple[np.ndarray, tuple[str, ...]]:
     """Poses [T, 4, 4] of a file's columns, and notes."""
-    for name in ("world_to_camera", "transform_matrix"):
+    columns, notes = tables.pick(
+        path, given, lambda name: name if name in (*OFFSETS, *_MATRICES) else None, OFFSETS
+    )
+    for name in _MATRICES:
         if name not in columns:
             continue
         matrices = columns[name]
@@ -176,16 +228,16 @@ def _from_columns(path, columns, usual, num_frames, loop) -> tuple[np.ndarray, t
                 got=f"{list(matrices.shape)}",
                 fix="Write one matrix for each 25 fps frame.",
             )
-        fitted, notes = tables.fit(path, {name: matrices}, num_frames, loop=loop)
+        fitted, more = tables.fit(path, {name: matrices}, num_frames, loop=loop)
         poses = fitted[name]
         if name == "transform_matrix" and np.abs(np.linalg.det(poses)).min() > 0:
             poses = cameras.from_transform_matrix(poses)
-        return poses, notes
+        return poses, notes + more
     chosen = {name: columns[name] for name in OFFSETS if name in columns}
     if not chosen:
         raise DataError(
             expected=f"columns among {', '.join(OFFSETS)}, or world_to_camera, in {path.name}",
-            got=", ".join(columns) or "none",
+            got=", ".join(given) or "none",
             fix="Name them so: degrees and metres from the usual pose.",
         )
     if wrong := [name for name, values in chosen.items() if np.ndim(values) > 1]:
@@ -194,9 +246,10 @@ def _from_columns(path, columns, usual, num_frames, loop) -> tuple[np.ndarray, t
             got=f"{list(chosen[wrong[0]].shape)}",
             fix="Write a list of T numbers.",
         )
-    fitted, notes = tables.fit(path, chosen, num_frames, loop=loop)
+    fitted, more = tables.fit(path, chosen, num_frames, loop=loop)
     zeros = np.zeros(num_frames)
-    return offset(usual, np.stack([fitted.get(n, zeros) for n in OFFSETS], axis=-1)), notes
+    offsets = np.stack([fitted.get(n, zeros) for n in OFFSETS], axis=-1)
+    return offset(usual, offsets), notes + more
 
 
 def _check(path: pathlib.Path, poses: np.ndarray, usual: np.ndarray) -> None:

@@ -16,10 +16,12 @@ import numpy as np
 from emojax.data import clip as clips
 from emojax.data.clip import Clip
 from emojax.data.errors import DataError
+from emojax.drive import emotion as emotions
 from emojax.drive import expression as expressions
 from emojax.drive import hearing, loops, poses
 from emojax.drive.hearing import Hearing
 from emojax.drive.sound import Sound
+from emojax.emotion.trajectory import Outside
 from emojax.head import HeadConfig
 from emojax.types import Condition
 
@@ -34,6 +36,7 @@ class Script:
       world_to_camera: float32 [T, 4, 4].
       rows: int [T], row of the clip that each frame's torso is taken from.
       notes: what a user should know, in words.
+      emotion: float32 [T, 2] valence and arousal, or None for a head without emotions.
     """
 
     hearing: Hearing
@@ -41,17 +44,30 @@ class Script:
     world_to_camera: np.ndarray
     rows: np.ndarray
     notes: tuple[str, ...]
+    emotion: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of frames T."""
         return len(self.rows)
+
+    def conditions(self, frames: np.ndarray) -> Condition:
+        """Returns what is said, shown and felt in some frames, with a leading axis B.
+
+        Args:
+          frames: int [B], each from 0 to T - 1.
+        """
+        return Condition(
+            audio=self.hearing.at(frames),
+            action_units=self.action_units[frames],
+            emotion=None if self.emotion is None else self.emotion[frames],
+        )
 
 
 class Scenes(NamedTuple):
     """Some frames of a script, ready to be drawn.
 
     Attributes:
-      condition: audio float32 [B, 8, W, D], action_units float32 [B, A].
+      condition: audio float32 [B, 8, W, D], action_units float32 [B, A], emotion float32 [B, 2].
       world_to_camera: float32 [B, 4, 4].
       backdrops: uint8 [B, S, S, 3].
     """
@@ -69,6 +85,10 @@ def plan(
     *,
     pose: str | pathlib.Path = "clip",
     expression: str | pathlib.Path = "clip",
+    emotion: emotions.Source = None,
+    radius: float = emotions.RADIUS,
+    period: float = emotions.PERIOD,
+    outside: Outside = "clip",
     audio_features: pathlib.Path | None = None,
     loop: bool = False,
 ) -> Script:
@@ -81,6 +101,10 @@ def plan(
       sound: what it says.
       pose: "clip", "fixed" or a file: see `poses`.
       expression: "clip", "fixed" or a file: see `expression`.
+      emotion: a name, a point or a file: see `emotion`.
+      radius: of an emotion that goes in circles.
+      period: of the same, seconds.
+      outside: "clip" or "refuse" points outside the disc.
       audio_features: .npy of features of the sound, for a head that was trained on imported ones.
       loop: cut or repeat files of another length.
 
@@ -104,12 +128,16 @@ def plan(
     if pose != "clip":
         rows = loops.clip_rows(clip.numbers, clip.cuts, clip.world_to_camera, sound.num_frames)
     shown = expressions.plan(key, clip, expression, rows, config.action_units, loop=loop)
+    felt = emotions.plan(
+        clip, config, emotion, placed.rows, radius=radius, period=period, outside=outside
+    )
     return Script(
         hearing=heard,
         action_units=shown.action_units,
         world_to_camera=placed.world_to_camera,
         rows=placed.rows,
-        notes=(*heard.notes, *placed.notes, *shown.notes),
+        notes=(*heard.notes, *placed.notes, *shown.notes, *felt.notes),
+        emotion=felt.values,
     )
 
 
@@ -124,9 +152,7 @@ def scenes(script: Script, clip: Clip, frames: np.ndarray) -> Scenes:
     rows, which = np.unique(script.rows[frames], return_inverse=True)
     backdrops = clips.backdrop(clip.torso[rows], clip.background)
     return Scenes(
-        condition=Condition(
-            audio=script.hearing.at(frames), action_units=script.action_units[frames]
-        ),
+        condition=script.conditions(frames),
         world_to_camera=script.world_to_camera[frames],
         backdrops=backdrops[which],
     )

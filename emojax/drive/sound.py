@@ -1,8 +1,9 @@
 """The sound that drives a head: facts about its file, its waveform, and its blocks for the movie.
 
 Any file that FFmpeg reads, of any length. Time 0 is the first sample that the file's clock shows;
-the film is as long as the sound. A film's sound is the file's own, not the 16 kHz that the head
-hears: blocks stand where their timestamps say, gaps become silence.
+the film is as long as the sound. An mp4's edit list ends the sound before the padding that fills
+AAC's last block. A film's sound is the file's own, not the 16 kHz that the head hears: blocks stand
+where their timestamps say, gaps become silence.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def blocks(sound: Sound) -> Iterator[np.ndarray]:
 def _measure(path: str | os.PathLike) -> tuple[float, float, int, int, float]:
     """(start, end, rate, channels, share of clipped samples) of the sound of a file."""
     start, end, rate, channels = math.inf, -math.inf, 0, 0
-    clipped = total = 0
+    clipped = total = last = 0
     with media.open_media(path) as container:
         stream = media.main_stream(container, path, kind="audio")
         for time, frame in _decode(container, stream):
@@ -163,15 +164,25 @@ def _measure(path: str | os.PathLike) -> tuple[float, float, int, int, float]:
             limit = FULL_SCALE * full - (full > 1)
             clipped += int(np.count_nonzero(np.abs(values.astype(np.float32)) >= limit))
             total += values.size
-            start, end = min(start, time), max(end, time + frame.samples / frame.sample_rate)
+            last = frame.samples / frame.sample_rate
+            start, end = min(start, time), max(end, time + last)
             rate, channels = rate or frame.sample_rate, channels or len(frame.layout.channels)
+        end = _without_padding(container, stream, end, last)
     if total == 0:
         raise DataError(
             expected="sound that can be decoded",
-            got=f"{path}, a sound track without any",
+            got=f"{path}, a sound track with no samples",
             fix="Export it again.",
         )
     return start, end, rate, channels, clipped / total
+
+
+def _without_padding(container, stream, end: float, last: float) -> float:
+    """The end that an mp4's edit list states, where it falls into the last block's `last` s."""
+    if "mp4" not in container.format.name or stream.duration is None:
+        return end
+    stated = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    return stated if end - last < stated < end else end
 
 
 def _decode(container, stream) -> Iterator[tuple[float, av.AudioFrame]]:

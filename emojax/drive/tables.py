@@ -3,15 +3,20 @@
 * .csv: a header, then a row for each frame at 25 fps (OpenFace's blanks are ignored).
 * .json: {"name": number or [numbers of T frames], ...}; a number holds for all frames.
 * .npz: arrays by name, [T] or [T, ...].
+
+Names of columns may be written in capitals or not.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import json
 import pathlib
+import re
 import zipfile
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -20,6 +25,13 @@ from emojax.drive import loops
 
 # Two frames more or less are rounding, as in features: the last is held, or the surplus left out.
 TOLERATED = 2
+# Columns that files of OpenFace and of ours have beside those that are asked for: no slip of a pen.
+_OTHERS = re.compile(
+    r"frame|face_id|timestamp|confidence|success|au\d+(_[rc])?|yaw|pitch|roll|[xyz]|world_to_camera"
+    r"|transform_matrix|(gaze|eye_lmk|pose|p)_\w+|[xyz]_\d+"
+)
+_LIKENESS = 0.6  # of difflib, from which on a name is a slip: "yawn" and "yaw" have 0.86
+_NAMED = 5  # in a note
 
 
 def read(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -49,7 +61,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
         raise DataError(
             expected=f"numbers by name in {path}",
             got=f"{type(error).__name__}: {error}",
-            fix="See emojax/drive/tables.py for the form of such files.",
+            fix="experiments/render.py --help says what such files look like.",
         ) from error
     for name, values in columns.items():
         if not np.isfinite(values).all():
@@ -59,6 +71,54 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
                 fix="Fill the gaps by interpolation.",
             )
     return columns
+
+
+def pick(
+    path: pathlib.Path,
+    columns: dict[str, np.ndarray],
+    known: Callable[[str], str | None],
+    names: Iterable[str],
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Returns the columns that are known, by their proper names, and what to say of the others.
+
+    Args:
+      path: of the file, for messages.
+      columns: of `read`.
+      known: a name in small letters -> its proper name, or None.
+      names: proper names, for messages.
+
+    Raises:
+      DataError: a column comes twice, or its name is nearly one of those that are known.
+    """
+    names = list(names)
+    picked: dict[str, np.ndarray] = {}
+    unknown = []
+    for written, values in columns.items():
+        name = known(written.lower())
+        if name in picked:
+            raise DataError(
+                expected=f"each column once in {path.name}",
+                got=f"{name} twice, once as {written}",
+                fix="Leave one of them out.",
+            )
+        if name is not None:
+            picked[name] = values
+        elif not _OTHERS.fullmatch(written.lower()):
+            unknown.append(written)
+    for written in unknown:
+        free = {name.lower(): name for name in names if name not in picked}
+        near = difflib.get_close_matches(written.lower(), free, n=1, cutoff=_LIKENESS)
+        if near:
+            raise DataError(
+                expected=f"columns among {', '.join(names)} in {path.name}",
+                got=f"{written}; did you mean {free[near[0]]}?",
+                fix="Correct the name, or leave the column out.",
+            )
+    if not unknown or not picked:
+        return picked, ()
+    more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+    said = f"{path.name}: not used: {', '.join(unknown[:_NAMED])}{more}"
+    return picked, (f"{said}; known are {', '.join(names)}",)
 
 
 def fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 from emojax.training.recipe import Phase, Recipe, Stage
 
@@ -123,10 +124,43 @@ def without_perceptual(recipe: Recipe) -> Recipe:
         weights = dataclasses.replace(phase.weights, patches=0.0, lip_patch=0.0)
         return dataclasses.replace(phase, weights=weights)
 
-    return dataclasses.replace(
-        recipe,
-        stages=tuple(
-            dataclasses.replace(stage, phases=tuple(plain(phase) for phase in stage.phases))
-            for stage in recipe.stages
-        ),
+    stages = tuple(_each_phase(stage, plain) for stage in recipe.stages)
+    return dataclasses.replace(recipe, stages=stages)
+
+
+def without_emotion(recipe: Recipe) -> Recipe:
+    """Returns the recipe for a clip that has no emotional pictures: a head without emotion.
+
+    Args:
+      recipe: to take from.
+    """
+    stages = tuple(
+        _each_phase(stage, lambda phase: dataclasses.replace(phase, emotional=False))
+        for stage in recipe.stages
+        if not stage.emotional_share
     )
+    head = dataclasses.replace(recipe.head, emotion="none")
+    return dataclasses.replace(recipe, head=head, stages=stages)
+
+
+def without_normals(recipe: Recipe) -> Recipe:
+    """Returns the recipe for a clip that has no normals: a head that learns none.
+
+    Args:
+      recipe: to take from.
+    """
+
+    def plain(phase: Phase) -> Phase:
+        weights = dataclasses.replace(
+            phase.weights, normals=0.0, normals_rough=0.0, normals_size=0.0
+        )
+        trains = tuple(name for name in phase.trains if name != "face.normals")
+        return dataclasses.replace(phase, weights=weights, trains=trains)
+
+    stages = tuple(_each_phase(stage, plain) for stage in recipe.stages)
+    head = dataclasses.replace(recipe.head, normals=False)
+    return dataclasses.replace(recipe, head=head, stages=stages)
+
+
+def _each_phase(stage: Stage, change: Callable[[Phase], Phase]) -> Stage:
+    return dataclasses.replace(stage, phases=tuple(change(phase) for phase in stage.phases))

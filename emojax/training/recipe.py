@@ -16,13 +16,10 @@ from typing import Literal
 from emojax.head import BRANCHES, HeadConfig, NormalsReach
 
 CLOUD = ("means", "quaternions", "scales", "opacities", "harmonics")
-# Whatever can train: the clouds' fields and the motion networks; of a face also its normals, and
-# how an emotion moves it.
-TRAINABLE = (
-    *(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion")),
-    "face.normals",
-    "emotion.motion",
-)
+# All that makes a head speak: the clouds' fields and the motion networks.
+SPEAKING = tuple(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion"))
+# Whatever can train.
+TRAINABLE = (*SPEAKING, "face.normals", "emotion.motion")
 MEASURES = ("mouth_unit", "mouth_opening", "blink")  # of `curriculum.measure`
 
 

@@ -51,7 +51,11 @@ def test_a_file_replaces_what_it_names(clip, tmp_path):
     path = _write(tmp_path, {"AU45_r": 0.0, "AU12_r": 1.0})
     shown = expression.plan(KEY, clip, path, np.zeros(100, int), HEARD)
     np.testing.assert_array_equal(shown.action_units[:, -1], 0)
-    assert "does not show AU12" in shown.notes[0]
+    assert "does not show AU12_r; it shows AU01_r, AU04_r" in shown.notes[0]
+    path = _write(tmp_path, {"au01_R": 2.0, "AU45": 0.0, "sound": 1.0, "AU01_c": 1.0})
+    shown = expression.plan(KEY, clip, path, np.zeros(100, int), HEARD)
+    np.testing.assert_array_equal(shown.action_units[:, 0], 2)
+    assert "not used: sound; known are AU01_r" in shown.notes[0]
 
 
 def test_a_clip_without_blinks_is_named(clip):
@@ -66,7 +70,8 @@ def test_a_clip_without_blinks_is_named(clip):
     ("content", "message"),
     [
         ({"smile": 1}, "no action unit"),
-        ({"AU12_r": 1}, "AU12"),
+        ({"AU12_r": 1}, "columns among AU01_r, .* got AU12_r"),
+        ({"AU01_r": 1, "AU_45": 1}, r"got AU_45; did you mean AU45_r\?"),
         ({"AU01_r": 7}, "from 0 to 5 in AU01"),
         ({"AU01_r": [[1], [2]]}, "from 0 to 5 in AU01"),
         ({"AU01_r": [1, 2, 3]}, "expected 50 frames"),

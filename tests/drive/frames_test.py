@@ -28,11 +28,11 @@ def planned(clip, trained, tmp_path_factory):
 
 
 def test_a_film_is_its_frames_one_by_one(trained, clip, planned):
-    frames._draw.clear_cache()
+    frames.draw.clear_cache()
     seconds = {}
     film = list(frames.render(trained, clip, planned, chunk=3, seconds=seconds))
     assert len(film) == 7
-    assert frames._draw._cache_size() == 1  # the last, shorter chunk too
+    assert frames.draw._cache_size() == 1  # the last, shorter chunk too
     assert set(seconds) == {"prepare", "draw"}
     some = script.scenes(planned, clip, np.arange(7))
     for t in (0, 5, 6):

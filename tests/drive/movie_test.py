@@ -71,6 +71,25 @@ def test_an_interrupted_film_leaves_nothing(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["film.mp4", "sound.wav"]
 
 
+def test_what_a_killed_render_left_goes_and_what_another_writes_stays(tmp_path):
+    (tmp_path / ".film.0123abcd.partial").write_bytes(b"killed")
+    (tmp_path / ".other.0123abcd.partial").write_bytes(b"of another film")
+    heard, during = _sound(tmp_path, 0.1), []
+
+    def other():
+        """Pictures of a second render of the same film, which takes place during the first."""
+        for number, picture in enumerate(_pictures(3)):
+            if number == 1:
+                movie.write(tmp_path / "film.mp4", _pictures(3), heard)
+                during.extend(tmp_path.glob(".film.*"))
+            yield picture
+
+    movie.write(tmp_path / "film.mp4", other(), heard, overwrite=True)
+    assert len(during) == 1  # the first one's, which was being written
+    left = sorted(os.listdir(tmp_path))
+    assert left == [".other.0123abcd.partial", "film.mp4", "sound.wav"]
+
+
 def test_a_full_disk_is_named(tmp_path):
     def full():
         yield from _pictures(2)

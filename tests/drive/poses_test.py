@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -82,16 +84,54 @@ def test_a_cut_is_not_crossed_but_by_a_jump():
     assert set(np.diff(path)[path[:-1] == 29]) <= {0, -1} or path.max() < 30
 
 
-def test_poses_that_the_clip_never_showed_are_named(clip, tmp_path):
-    (tmp_path / "far.json").write_text('{"yaw": 60}')
-    planned = poses.plan(clip, tmp_path / "far.json", 4)
-    assert "never shows 4 of 4" in planned.notes[0]
+def test_offsets_are_read_back_from_poses(clip):
+    offsets = np.random.default_rng(0).uniform(-1, 1, (20, 6)) * [80, 60, 90, 0.2, 0.2, 0.2]
+    usual = clip.world_to_camera[7]
+    again = poses.offsets_of(usual, poses.offset(usual, offsets))
+    np.testing.assert_allclose(again, offsets, atol=1e-5)
+
+
+def _yaw(clip, degrees):
+    """A clip that turns from side to side, so far."""
+    offsets = np.zeros((len(clip), 6))
+    offsets[:, 0] = degrees * np.sin(np.arange(len(clip)) / 7)
+    shown = poses.offset(clip.world_to_camera[0], offsets)
+    return dataclasses.replace(clip, world_to_camera=np.float32(shown))
+
+
+@pytest.mark.parametrize(("range_", "asked", "is_far"), [(2.5, 12, True), (20, 12, False)])
+def test_what_is_too_far_depends_on_the_clip(clip, tmp_path, range_, asked, is_far):
+    (tmp_path / "turned.json").write_text(json.dumps({"yaw": asked}))
+    notes = poses.plan(_yaw(clip, range_), tmp_path / "turned.json", 4).notes
+    assert bool(notes) == is_far
+    if is_far:
+        assert re.search(r"yaw goes to \+12 degrees; the clip shows -\d to \+\d from", notes[0])
+        assert "4 of 4 frames" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [({"x": 0.05}, "x goes to +0.050 m"), ({"pitch": -9}, "pitch goes to -9 degrees")],
+)
+def test_each_axis_is_looked_at(clip, tmp_path, column, text):
+    (tmp_path / "far.json").write_text(json.dumps(column))
+    assert text in "".join(poses.plan(clip, tmp_path / "far.json", 4).notes)
+
+
+def test_columns_may_be_in_capitals_and_unknown_ones_are_told(clip, tmp_path):
+    (tmp_path / "a.csv").write_text("Yaw, PITCH, smile\n" + "2, 1, 0\n" * 5)
+    (tmp_path / "b.csv").write_text("yaw, pitch\n" + "2, 1\n" * 5)
+    planned = [poses.plan(clip, tmp_path / name, 5) for name in ("a.csv", "b.csv")]
+    np.testing.assert_array_equal(*(some.world_to_camera for some in planned))
+    assert "not used: smile" in planned[0].notes[0]
+    assert planned[1].notes == ()
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"tilt": 1}, "columns among yaw, pitch"),
+        ({"tilt": 1}, "columns among yaw, pitch.*got tilt"),
+        ({"yawn": 1, "pitch": 1}, r"got yawn; did you mean yaw\?"),
         ({"yaw": [[1, 2]] * 5}, "one number a frame in yaw"),
         ({"yaw": [0] * 50}, r"expected 10 frames.*got 50 \(\+1.60 s\)"),
         ({"world_to_camera": [[1, 0, 0]] * 3}, r"world_to_camera \[T, 4, 4\]"),

@@ -4,7 +4,7 @@ import pytest
 import soundfile
 
 from emojax.data.errors import DataError
-from emojax.drive import sound
+from emojax.drive import movie, sound
 from tests.drive import scene
 
 
@@ -66,6 +66,17 @@ def test_a_gap_is_silence_and_time_is_kept(tmp_path):
     assert np.all(joined[[100, 15900, 24100, 31900]] > 0.2)
 
 
+def test_the_padding_of_an_mp4s_last_block_is_no_sound(tmp_path):
+    heard = sound.read(scene.write_sound(tmp_path / "speech.wav", scene.speech(2.0, 44100), 44100))
+    picture = np.zeros((32, 32, 3), np.uint8)
+    movie.write(tmp_path / "film.mp4", [picture] * heard.num_frames, heard)
+    again = sound.read(tmp_path / "film.mp4")
+    assert 44100 * 2 % 1024  # a whole number of AAC's blocks would prove nothing
+    assert again.duration == pytest.approx(2.0, abs=1e-4)
+    assert again.num_frames == 50
+    assert sum(block.shape[1] for block in sound.blocks(again)) == again.num_samples
+
+
 def test_what_is_wrong_with_a_sound_is_said(tmp_path):
     silent = sound.read(scene.write_sound(tmp_path / "silent.wav", np.zeros(8000)))
     assert silent.is_silent
@@ -85,7 +96,7 @@ def test_what_is_no_sound_is_refused(tmp_path):
         "absent.wav": "No such file",
         "text.wav": "text.wav",
         "empty.wav": "zero bytes",
-        "nothing.wav": "without any",
+        "nothing.wav": "no samples",
         "nan.wav": "NaN",
         ".": "a folder",
     }.items():

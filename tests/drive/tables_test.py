@@ -73,3 +73,20 @@ def test_another_length_is_refused_or_looped():
 def test_columns_of_different_lengths_are_refused():
     with pytest.raises(DataError, match="yaw: 3, x: 4"):
         tables.fit(PATH, {"yaw": np.zeros(3), "x": np.zeros(4)}, 3, loop=True)
+
+
+def test_columns_are_known_in_capitals_too_and_others_are_told():
+    def known(name):
+        return name if name in ("yaw", "x") else None
+
+    columns = {"Yaw": np.zeros(2), "X": np.ones(2), "smile": np.ones(2), "AU01_r": np.ones(2)}
+    picked, notes = tables.pick(PATH, columns, known, ("yaw", "x"))
+    assert set(picked) == {"yaw", "x"}
+    assert notes == ("poses.csv: not used: smile; known are yaw, x",)
+    # OpenFace's hundreds of columns are no mistake.
+    some = {"x": np.ones(2), "confidence": np.ones(2), "gaze_0_x": np.ones(2), "x_12": np.ones(2)}
+    assert tables.pick(PATH, some, known, ("yaw", "x"))[1] == ()
+    with pytest.raises(DataError, match=r"got yawn; did you mean yaw\?"):
+        tables.pick(PATH, {"yawn": np.zeros(2), "x": np.ones(2)}, known, ("yaw", "x"))
+    with pytest.raises(DataError, match="yaw twice, once as YAW"):
+        tables.pick(PATH, {"yaw": np.zeros(2), "YAW": np.ones(2)}, known, ("yaw", "x"))
