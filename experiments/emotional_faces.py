@@ -1,4 +1,4 @@
-"""Shows faces with other emotions: portraits or frames of a clip, warped by their landmarks.
+r"""Shows faces with other emotions: portraits or frames of a clip, warped by their landmarks.
 
     python experiments/emotional_faces.py --image me.png --points circle --out faces
 
@@ -10,7 +10,8 @@ faces/me/, and faces/report.json: of each picture its point, and why it was reje
 does the same for frames of a clip, evenly spaced. With --store the pictures of a clip go into the
 data set, where training finds them (emojax/data/emotional.py), and only one sheet is made:
 
-    python experiments/emotional_faces.py --data data/talk --store --points disc --frames 500 --out faces
+    python experiments/emotional_faces.py --data data/talk --store --points disc --frames 500 \
+        --out faces
 
 Points: "circle" (8 at --radius), "test" (the 12 of the paper's tests), "grid" (a lattice over the
 disc), "disc" (drawn anew for each frame, --num_points of them), or a .csv or .json file.
@@ -53,6 +54,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace files of an earlier 
 
 BATCH = 8
 TILE = 256  # pixels of a picture in a sheet
+GREY = 128  # behind transparent parts
 DISC_TILES = 11  # pictures of a sheet of drawn points
 
 
@@ -85,18 +87,18 @@ def read_portrait(path: pathlib.Path) -> tuple[np.ndarray, str]:
     Raises:
       DataError: the file is no picture.
     """
-    picture = files.read_picture(path)  # 16 bits come back as 8
-    try:
-        alpha = files.read_picture(path, alpha=True)
-    except cv2.error:  # no alpha to convert
-        return picture, ""
-    cover = alpha[..., 3:]
-    if cover.dtype == np.uint16:
-        return picture, "16 bits brought to 8"
-    if cover.min() == 255:
-        return picture, ""
-    share = cover / np.float32(255)
-    return np.uint8(share * picture + (1 - share) * 128 + 0.5), "transparent parts made grey"
+    picture = files.read_picture(path)  # 16 bits come back as 8, alpha not at all
+    stored = files.read_picture(path, alpha=True)
+    if stored.dtype not in (np.uint8, np.uint16):
+        raise DataError(
+            expected=f"8 or 16 bits in {path}", got=str(stored.dtype), fix="Save it as PNG or JPEG."
+        )
+    notes = ["16 bits brought to 8"] if stored.dtype == np.uint16 else []
+    cover = np.float32(stored[..., 3:]) / np.iinfo(stored.dtype).max
+    if cover.min() < 1:
+        picture = np.uint8(cover * picture + (1 - cover) * GREY + 0.5)
+        notes.append("transparent parts made grey")
+    return picture, ", ".join(notes)
 
 
 def portraits(paths: list[str]) -> Iterator[Face]:

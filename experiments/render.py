@@ -83,11 +83,6 @@ _SEED = flags.DEFINE_integer("seed", 0, "seed of the blinks")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace a film, pictures and .ply files")
 
 
-def _source(text: str) -> str | pathlib.Path:
-    """A word, or the path of a file."""
-    return text if text in ("clip", "fixed") else pathlib.Path(text)
-
-
 def _emotion() -> emotions.Source:
     """The emotion that the flags name."""
     point = (_VALENCE.value, _AROUSAL.value)
@@ -202,8 +197,8 @@ def render() -> str:
         clip,
         trained.config,
         heard,
-        pose=_source(_POSE.value),
-        expression=_source(_EXPRESSION.value),
+        pose=script.source(_POSE.value),
+        expression=script.source(_EXPRESSION.value),
         emotion=_emotion(),
         radius=_RADIUS.value,
         period=_PERIOD.value,

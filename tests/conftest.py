@@ -20,14 +20,14 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"
 
 import jax
 
-from emojax import native, native_build
+from emojax import caches, native, native_build
 
 
 def pytest_configure(config):
     """Builds the kernels of every instruction set of this machine, in one go and in one process."""
     if hasattr(config, "workerinput"):
         return  # a worker of pytest-xdist: the first process has built them
-    folder = native._cache_folder()
+    folder = caches.user_folder()
     missing = [
         isa
         for isa in native_build.supported_isas()

@@ -1,6 +1,8 @@
 """Stages of a film that run side by side: each in a thread, a few items ahead of the next.
 
-XLA, OpenCV and FFmpeg release Python's lock while they work.
+XLA, OpenCV and FFmpeg release Python's lock while they work. Python ends daemon threads at its own
+end, which inside of such a library takes the process down with a signal. So threads here are none:
+they end after the item in hand when their reader stops, or the program does.
 """
 
 from __future__ import annotations
@@ -25,8 +27,12 @@ def ahead(items: Iterable[T], *, depth: int = 2) -> Iterator[T]:
     stop = threading.Event()
     end = object()
 
+    def is_wanted() -> bool:
+        # At its end the main thread waits for the others; nobody may be left to set `stop` then.
+        return not stop.is_set() and threading.main_thread().is_alive()
+
     def put(item: object) -> None:
-        while not stop.is_set():
+        while is_wanted():
             try:
                 ready.put(item, timeout=0.1)
                 return
@@ -38,7 +44,7 @@ def ahead(items: Iterable[T], *, depth: int = 2) -> Iterator[T]:
         try:
             for item in source:
                 put((item, None))
-                if stop.is_set():
+                if not is_wanted():
                     break
             put((end, None))
         except BaseException as error:  # handed over: the reader raises it
@@ -47,11 +53,16 @@ def ahead(items: Iterable[T], *, depth: int = 2) -> Iterator[T]:
             if hasattr(source, "close"):
                 source.close()
 
-    thread = threading.Thread(target=make, daemon=True)
+    thread = threading.Thread(target=make)
     thread.start()
     try:
         while True:
-            item, error = ready.get()
+            try:
+                item, error = ready.get(timeout=0.1)
+            except queue.Empty:
+                if thread.is_alive() or not ready.empty():
+                    continue
+                return  # it gave up, as the program ends
             if error is not None:
                 raise error
             if item is end:

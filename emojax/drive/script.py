@@ -77,6 +77,15 @@ class Scenes(NamedTuple):
     backdrops: np.ndarray
 
 
+def source(text: str) -> str | pathlib.Path:
+    """Returns what `plan` takes as a pose or an expression: a word, or the path of a file.
+
+    Args:
+      text: as a user writes it.
+    """
+    return text if text in ("clip", "fixed") else pathlib.Path(text)
+
+
 def plan(
     key: jax.Array,
     clip: Clip,

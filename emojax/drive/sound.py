@@ -114,6 +114,25 @@ def read(path: str | os.PathLike) -> Sound:
     )
 
 
+def cut(sound: Sound, *, seconds: float) -> Sound:
+    """Returns the beginning of a sound.
+
+    Args:
+      sound: to shorten.
+      seconds: that are kept; all, where it is shorter.
+
+    Raises:
+      DataError: nothing would be left.
+    """
+    if not seconds > 0:
+        raise DataError(
+            expected="more than 0 seconds of the sound", got=f"{seconds:g}", fix="Ask for more."
+        )
+    duration = min(sound.duration, seconds)
+    kept = sound.waveform[: round(duration * audio.RATE)]
+    return dataclasses.replace(sound, duration=duration, waveform=kept)
+
+
 def blocks(sound: Sound) -> Iterator[np.ndarray]:
     """Yields the film's sound, decoded again block by block: no length is too long for it.
 

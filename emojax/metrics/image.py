@@ -14,6 +14,7 @@ from emojax.data import face68
 from emojax.losses import photometric
 
 MAX_PSNR = 100.0  # dB, given to equal pictures; 8-bit rounding alone allows 59
+CAPPED = ("psnr", "psnr_head", "psnr_mouth")  # metrics that have it
 # Side of the mouth's square over the distance of the outer eye corners: lips are 0.58 wide, and a
 # wide open mouth 0.5 high.
 MOUTH_SIDE = 0.8

@@ -30,6 +30,7 @@ from emojax.metrics.catalogue import JUDGED, METRICS
 from emojax.metrics.judge import Judge
 
 _lpips = jax.jit(lpips.distance)
+_SILENT = ("silent_motion", "silent_gap")  # metrics of frames without speech
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +127,9 @@ def prepare(
         missing |= dict.fromkeys(JUDGED, f"no judge of faces: {error}")
     silent = stability.silent_frames(clip.folder, clip.numbers[rows])
     if silent is None:
-        missing |= dict.fromkeys(("silent_motion", "silent_gap"), "the clip has no sound")
+        missing |= dict.fromkeys(_SILENT, "the clip has no sound")
+    elif not silent.any():
+        missing |= dict.fromkeys(_SILENT, "somebody speaks in all of these frames")
     # A row follows the one before where neither rows are left out nor the clip is cut.
     apart = np.isin(rows[1:], clip.cuts) | (np.diff(rows) != 1) | (np.diff(clip.numbers[rows]) != 1)
     return Exam(

@@ -1,7 +1,8 @@
 """Reports: means with intervals, the head against each control, as JSON, as a table, as CSV.
 
 The head beats a control in a metric where the interval of the mean difference, frame by frame, lies
-on the better side of 0. The protocol's hash says which reports may be compared.
+on the better side of 0; fewer frames than one block of the bootstrap decide nothing. The protocol's
+hash says which reports may be compared.
 """
 
 from __future__ import annotations
@@ -16,11 +17,34 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from emojax.metrics import scenarios, statistics
+from emojax.data.files import FPS
+from emojax.metrics import image, scenarios, statistics
 from emojax.metrics.catalogue import METRICS, Metric
 from emojax.metrics.measure import Exam, Scores
 
 FORMAT = 1  # of the JSON
+# Films as columns of the table, a word each, so that the header is one line.
+COLUMNS = {
+    scenarios.TRUTH: "truth",
+    scenarios.JUDGE_NOISE: "noisy",
+    scenarios.HEAD: "head",
+    scenarios.STATIC: "mean",
+    scenarios.NEAREST: "nearest",
+    scenarios.SHUFFLED: "shuffled",
+    scenarios.LATE: "late",
+    scenarios.EARLY: "early",
+    scenarios.EXPRESSIONLESS: "no AUs",
+}
+MARKS = {"better": "+", "worse": "!", "alike": "=", "unknown": " "}
+_NOTHING, _SAME = "-", "same"
+_LEGEND = (
+    "truth: the film; noisy: the film with a camera's noise, which no judge should mind;",
+    "95%: interval of the head's mean. Controls: mean: a mean picture; nearest: the training",
+    "picture of the nearest pose; the head itself with its sound shuffled, or "
+    f"{scenarios.SHIFT / FPS:.1f} s late or early;",
+    "no AUs: the head with all action units at 0.",
+    "^ higher is better, v lower; + the head is better than the control, ! worse, = alike.",
+)
 
 
 def protocol_hash(protocol: Mapping) -> str:
@@ -77,7 +101,7 @@ def _verdict(metric: Metric, head: Scores, control: Scores) -> dict:
         gain = sign * (head.film[metric.name] - control.film[metric.name])
         return {"gain": _number(gain), "verdict": "unknown"}
     gain = statistics.mean(sign * (head.frames[metric.name] - control.frames[metric.name]))
-    if gain.mean is None:
+    if gain.mean is None or gain.count < statistics.BLOCK:
         verdict = "unknown"
     else:
         verdict = "better" if gain.low > 0 else "worse" if gain.high < 0 else "alike"
@@ -92,14 +116,19 @@ def to_json(report: Mapping) -> str:
 def to_text(report: Mapping) -> str:
     """Returns a report of `build` as a table for people: metrics down, films across.
 
-    A mark behind a control's value says what the head is: + better, - worse, = alike.
+    A mark behind a control's value says what the head is: + better, ! worse, = alike.
+
+    Args:
+      report: of `build`.
     """
     names = list(report["films"])
-    header = ["", *names]
+    header = ["", *(COLUMNS[name] for name in names)]
     header.insert(names.index(scenarios.HEAD) + 2, "95%")
     table = [header]
+    missing, unmarked = dict(report["missing"]), False
     for metric in METRICS:
-        if metric.name in report["missing"]:
+        if all(report["films"][name][metric.name]["mean"] is None for name in names):
+            missing.setdefault(metric.name, "nothing of the kind in these frames")
             continue
         row = [metric.title + (" ^" if metric.better == "higher" else " v")]
         for name in names:
@@ -107,8 +136,10 @@ def to_text(report: Mapping) -> str:
             mark = ""
             if name in report["against"]:
                 verdict = report["against"][name][metric.name]["verdict"]
-                mark = {"better": "+", "worse": "-", "alike": "="}.get(verdict, " ")
-            row.append(_shown(value["mean"]) + mark)
+                mark = MARKS["unknown" if value["mean"] is None else verdict]
+                unmarked |= mark == MARKS["unknown"]
+            same = metric.name in image.CAPPED and value["mean"] == image.MAX_PSNR
+            row.append((_SAME if same else _shown(value["mean"])) + mark)
             if name == scenarios.HEAD:
                 interval = (_shown(value.get(end)) for end in ("low", "high"))
                 row.append("..".join(interval) if value.get("low") is not None else "")
@@ -119,12 +150,22 @@ def to_text(report: Mapping) -> str:
         f"{frames['last']}, {report['protocol']['size']} pixels; protocol "
         f"{report['protocol_hash'][:12]}",
         "",
-        *_aligned(_with_broken_header(table)),
+        *_aligned(table),
         "",
-        "^ higher is better, v lower; the head is + better than a control, - worse, = alike.",
+        *_LEGEND,
     ]
+    cells = {cell.strip() for row in table[1:] for cell in row[1:]}
+    if _SAME in cells:
+        lines += [
+            f"same: equal pictures, of which PSNR is infinite ({image.MAX_PSNR:g} in the JSON)."
+        ]
+    if _NOTHING in cells:
+        lines += ["-: no value: the judge found no face, or nothing in it varies."]
+    if unmarked:
+        few = f"fewer than {statistics.BLOCK} frames that have a value, which decide nothing"
+        lines += [f"no mark: one value for the whole film, or {few}."]
     reasons: dict[str, list[str]] = {}
-    for name, reason in report["missing"].items():
+    for name, reason in missing.items():
         reasons.setdefault(reason, []).append(name)
     lines += [f"Not measured: {', '.join(names)}: {why}" for why, names in reasons.items()]
     if speed := report.get("speed"):
@@ -137,25 +178,18 @@ def _told(speed: Mapping) -> str:
     if "missing" in speed:
         return f"Speed not measured: {speed['missing']}"
     parts = ", ".join(f"{name} {ms:.1f}" for name, ms in speed["milliseconds"].items())
+    cores = f"{speed['cores']} core" + ("" if speed["cores"] == 1 else "s")
     return (
-        f"From sound to film: {speed['frames_per_second']:.1f} frames a second on "
-        f"{speed['cores']} cores ({speed['device']}); ms a frame, drawing beside encoding: {parts}"
+        f"From sound to film: {speed['frames_per_second']:.1f} frames a second on {cores} "
+        f"({speed['device']}); ms a frame, drawing beside encoding: {parts}"
     )
 
 
 def _shown(value: float | None) -> str:
     """A number with about four digits."""
     if value is None:
-        return "-"
+        return _NOTHING
     return f"{value:.{max(0, min(3, 3 - len(str(int(abs(value))))))}f}"
-
-
-def _with_broken_header(table: list[list[str]]) -> list[list[str]]:
-    """The table with its titles broken into lines of one word."""
-    words = [cell.split() for cell in table[0]]
-    height = max(len(cell) for cell in words)
-    padded = [[""] * (height - len(cell)) + cell for cell in words]
-    return [list(line) for line in zip(*padded, strict=True)] + table[1:]
 
 
 def _aligned(table: list[list[str]]) -> list[str]:

@@ -2,12 +2,14 @@
 
 One line a frame: truth, head, four times their difference, and the mouth of both, enlarged. Frames
 are the worst of the film by LMD (PSNR without a judge), its median, its best, and some in between.
+Titles stand above the columns.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from emojax.data import captions
 from emojax.metrics import image, scenarios
 from emojax.metrics.measure import Exam, Scores
 from emojax.opencv import cv2
@@ -15,7 +17,8 @@ from emojax.opencv import cv2
 TILE = 256  # pixels
 FRAMES = 6
 GAIN = 4.0  # of the difference
-BAR = 20  # pixels, of the caption
+TITLES = ("truth", "head", f"difference x {GAIN:g}", "truth's mouth", "head's mouth")
+BAR = 20  # pixels, of a line's caption
 
 
 def chosen(scores: Scores) -> np.ndarray:
@@ -33,7 +36,7 @@ def chosen(scores: Scores) -> np.ndarray:
 
 
 def sheet(exam: Exam, scores: Scores, render: scenarios.Render) -> np.ndarray:
-    """Returns the sheet, uint8 [F * TILE, 5 * TILE, 3].
+    """Returns the sheet, uint8 [captions.BAR + F * TILE, 5 * TILE, 3].
 
     Args:
       exam: that was taken.
@@ -43,7 +46,7 @@ def sheet(exam: Exam, scores: Scores, render: scenarios.Render) -> np.ndarray:
     places = chosen(scores)
     rows = exam.rows[places]
     pictures = list(render(scenarios.batches(exam.clip, rows)))
-    lines = []
+    lines = [captions.titles(TITLES, TILE)]
     for place, row, picture in zip(places, rows, pictures, strict=True):
         truth = exam.clip.images[int(row)].astype(np.float32) / 255
         picture = np.clip(np.float32(picture), 0, 1)

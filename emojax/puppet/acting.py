@@ -140,17 +140,14 @@ def perform(
     starts = np.zeros(0)
     if style.blinks > 0:
         starts = blinks.times(key_blinks, num_frames / FPS, rate=style.blinks * blinks.RATE)
-    units = _lip_units(articulation)
+    said = speaking(articulation)
+    units = np.array(said.action_units)
     units[:, unit(45)] = MAX_INTENSITY * blinks.closure(starts, num_frames)
     rise = style.brows * _brow_rises(key_brows, voice)
     for number, intensity in BROW_UNITS.items():
         units[:, unit(number)] = np.minimum(MAX_INTENSITY, intensity * rise)
-    plain = Controls(
+    plain = said.replace(
         action_units=jnp.asarray(units, jnp.float32),
-        pucker=jnp.asarray(articulation.pucker, jnp.float32),
-        press=jnp.asarray(articulation.press, jnp.float32),
-        bite=jnp.asarray(articulation.bite, jnp.float32),
-        tongue=jnp.asarray(articulation.tongue, jnp.float32),
         gaze=jnp.asarray(gaze.follow(jumps, targets, rotation)),
         rotation=jnp.asarray(rotation),
         translation=jnp.asarray(translation),
@@ -158,6 +155,26 @@ def perform(
     va = np.asarray(va, np.float32)
     controls = feel(plain, va, expression=style.expression)
     return Performance(controls, plain, va, voice, style)
+
+
+def speaking(articulation: Articulation) -> Controls:
+    """Returns the controls [T] of lips that speak in a face that does nothing else.
+
+    Args:
+      articulation: of the lips, T frames.
+    """
+    said = articulation
+    count = len(said.jaw)
+    return Controls(
+        action_units=jnp.asarray(_lip_units(said), jnp.float32),
+        pucker=jnp.asarray(said.pucker, jnp.float32),
+        press=jnp.asarray(said.press, jnp.float32),
+        bite=jnp.asarray(said.bite, jnp.float32),
+        tongue=jnp.asarray(said.tongue, jnp.float32),
+        gaze=jnp.zeros((count, 2), jnp.float32),
+        rotation=jnp.zeros((count, 3), jnp.float32),
+        translation=jnp.zeros((count, 3), jnp.float32),
+    )
 
 
 @jax.jit

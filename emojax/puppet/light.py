@@ -7,6 +7,8 @@ every number of it, so that a new world is another argument and not another prog
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -80,6 +82,27 @@ def studio(key: jax.Array) -> Scene:
     )
 
 
+def window(key: jax.Array) -> Scene:
+    """Returns the light of a window on the other side and of a warm lamp: not that of `studio`.
+
+    Args:
+      key: consumed; decides wall and panels, and moves the lights a little.
+    """
+    room_ = studio(key)
+    key_light, key_level = jax.random.split(jax.random.fold_in(key, 1))
+    shift = jax.random.uniform(key_light, (3,), minval=-0.15, maxval=0.15)
+    level = jax.random.uniform(key_level, (), minval=0.85, maxval=1.1)
+    return room_.replace(
+        key=_normalize(jnp.array([0.80, 0.40, 0.60]) + shift),
+        key_color=jnp.array([0.86, 0.95, 1.08]) * 0.95 * level,
+        fill=_unit(-0.85, -0.10, 0.50),
+        fill_color=jnp.array([1.00, 0.78, 0.55]) * 0.30 * level,
+        sky=jnp.array([0.85, 0.95, 1.10]) * 0.22 * level,
+        wall=0.4 * room_.wall + jnp.array([0.04, 0.06, 0.09]),
+        panel_colors=room_.panel_colors[:, ::-1],
+    )
+
+
 def _normalize(vector: jax.Array) -> jax.Array:
     return vector / jnp.linalg.norm(vector)
 
@@ -143,6 +166,18 @@ def display(linear: tuple) -> tuple:
         jnp.sqrt(jnp.clip(c * (1 + _DISPLAY_SHOULDER) / (1 + _DISPLAY_SHOULDER * c), 0, 1))
         for c in linear
     )
+
+
+def wall(scene: Scene, center: jax.Array, direction: Sequence[jax.Array]) -> tuple:
+    """Returns the light of the wall where rays meet it, linear RGB, three of [...].
+
+    Args:
+      scene: with the wall.
+      center: [3] metres, world, where the rays begin.
+      direction: three of [...], world, of any length.
+    """
+    reach = (WALL_Z - center[2]) / jnp.minimum(direction[2], -0.05)
+    return room(scene, center[0] + reach * direction[0], center[1] + reach * direction[1])
 
 
 def room(scene: Scene, x: jax.Array, y: jax.Array) -> tuple:

@@ -20,11 +20,15 @@ from emojax.puppet import shape
 from emojax.puppet.rig import Rig
 
 RELAX = 0.86  # of the distance a step goes: the fields are bounds, not distances
-FIRST_STEPS = 12  # of all rays; more than four in five have arrived by then
-MAX_STEPS = 110
+# Steps of all rays, then of those that are left, and so on. A few rays that graze an edge need very
+# many: after each round those still under way are put together.
+ROUNDS = (3, 5, 12, 30, 60)
+BATCHES = 8  # into which rays are divided on a CPU
+FEW = 1024  # rays that are not worth dividing
 FINE_STEPS = 3  # on the wrinkled surface, from the smooth one
 ARRIVED = 0.5  # of half a pixel: a ray that is this near the surface has arrived
 TAP = 0.0015  # between the taps of a normal
+CLEAR = 2.0  # radii of a cone: a step of RELAX d from d >= 2 r leaves all of the cone in the sphere
 _SHADOW_REACH = (0.03, 0.075, 0.14)
 _OPEN_REACH = (0.03, 0.10)
 
@@ -74,37 +78,40 @@ def march(
     Returns:
       distance [n]; hit [n] bool.
     """
-    num = start.shape[0]
-    state = _approach(rig, origin, direction, cone, start, end, FIRST_STEPS)
-    # Rays that graze an edge need many more steps than the rest: they go on in smaller batches.
-    batch = max(num // 8, 1)
-    going = _going(*state, end, cone)
-    late = jnp.nonzero(going, size=num, fill_value=num)[0]
-    count = jnp.sum(going, dtype=jnp.int32)
-
-    def go_on(carry):
-        k, t, d = carry
-        chosen = jax.lax.dynamic_slice(late, (jnp.minimum(k * batch, num - batch),), (batch,))
-        ahead = tuple(v.at[chosen].get(mode="clip") for v in direction)
-        there, near = _approach(
-            rig,
-            origin,
-            ahead,
-            cone,
-            t.at[chosen].get(mode="clip"),
-            end.at[chosen].get(mode="clip"),
-            MAX_STEPS - FIRST_STEPS,
-        )
-        return k + 1, t.at[chosen].set(there, mode="drop"), d.at[chosen].set(near, mode="drop")
-
-    state = jax.lax.while_loop(lambda c: c[0] * batch < count, go_on, (jnp.int32(0), *state))
+    state = _arrive(rig, origin, direction, start, end, ARRIVED * cone)
 
     def refine(_, state):
         t, d = state
         t = t + RELAX * jnp.clip(d, -0.02, 0.02)
         return t, shape.field(rig, *_at(origin, direction, t), fine=True)
 
-    t, _ = jax.lax.fori_loop(0, FINE_STEPS, refine, state[1:])
+    t, _ = jax.lax.fori_loop(0, FINE_STEPS, refine, state)
+    return t, t < end
+
+
+def scout(
+    rig: Rig,
+    origin: tuple,
+    direction: tuple,
+    start: jax.Array,
+    end: jax.Array,
+    *,
+    radius: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """Returns how far cones about rays are free for certain, and whether they meet anything.
+
+    Args:
+      rig: of one instant.
+      origin: three of [].
+      direction: unit vectors, three of [n].
+      start: [n] distance from which to look.
+      end: [n] distance beyond which there is nothing.
+      radius: [] of the cones, per unit of distance.
+
+    Returns:
+      distance [n] before which there is nothing; meets [n] bool.
+    """
+    t, _ = _arrive(rig, origin, direction, start, end, CLEAR * radius)
     return t, t < end
 
 
@@ -113,27 +120,62 @@ def _at(origin, direction, t):
     return tuple(o + t * d for o, d in zip(origin, direction, strict=True))
 
 
-def _going(t, d, end, cone):
+def _going(t, d, end, near):
     """Whether rays at distance t, the surface d away, have not arrived and may still."""
-    return (d > ARRIVED * cone * t) & (t < end)
+    return (d > near * t) & (t < end)
 
 
-def _approach(rig, origin, direction, cone, start, end, max_steps):
-    """Goes along rays until all have arrived; returns distances along them and to the surface."""
+def _arrive(rig, origin, direction, start, end, near):
+    """Goes along rays until all are near the surface; distances along them and to the surface."""
+    num = start.shape[0]
+    is_divided = jax.default_backend() == "cpu" and num > FEW
+    batch = -(-num // BATCHES) if is_divided else num
+    steps = jnp.array(ROUNDS, jnp.int32)
+
+    def under_way(state):
+        number, t, d = state
+        return (number == 0) | _going(t, d, end, near)
+
+    def go_round(state):
+        number, t, d = state
+        left = under_way(state)
+        late = jnp.nonzero(left, size=num, fill_value=num)[0]
+        count = jnp.sum(left, dtype=jnp.int32)
+
+        def go_on(carry):
+            k, t, d = carry
+            chosen = jax.lax.dynamic_slice(late, (jnp.minimum(k * batch, num - batch),), (batch,))
+            picked = [v.at[chosen].get(mode="clip") for v in (*direction, t, d, end)]
+            there, away = _approach(
+                rig, origin, tuple(picked[:3]), *picked[3:], near, steps[number], number == 0
+            )
+            return k + 1, t.at[chosen].set(there, mode="drop"), d.at[chosen].set(away, mode="drop")
+
+        _, t, d = jax.lax.while_loop(lambda c: c[0] * batch < count, go_on, (jnp.int32(0), t, d))
+        return number + 1, t, d
+
+    def is_unfinished(state):
+        return (state[0] < len(ROUNDS)) & jnp.any(under_way(state))
+
+    state = (jnp.int32(0), start, jnp.zeros_like(start))
+    return jax.lax.while_loop(is_unfinished, go_round, state)[1:]
+
+
+def _approach(rig, origin, direction, t, d, end, near, max_steps, is_fresh):
+    """Takes at most so many steps along rays; where d is not known yet, it is asked for first."""
 
     def go_on(state):
         i, t, d = state
-        return (i < max_steps) & jnp.any(_going(t, d, end, cone))
+        return (i < max_steps) & (((i == 0) & is_fresh) | jnp.any(_going(t, d, end, near)))
 
     # A step moves by the distance found in the step before: the loop then has one costly result,
     # which XLA computes once; two results that need it would each compute it anew.
     def step(state):
         i, t, d = state
-        t = jnp.where(_going(t, d, end, cone), t + RELAX * d, t)
+        t = jnp.where(_going(t, d, end, near), t + RELAX * d, t)
         return i + 1, t, shape.field(rig, *_at(origin, direction, t), fine=False)
 
-    found = shape.field(rig, *_at(origin, direction, start), fine=False)
-    _, t, d = jax.lax.while_loop(go_on, step, (jnp.int32(0), start, found))
+    _, t, d = jax.lax.while_loop(go_on, step, (jnp.int32(0), t, d))
     return t, d
 
 

@@ -150,9 +150,9 @@ def _mouth(rig: Rig, skin, x, y, z):
     front = m.teeth_z - _TEETH_BEND * x * x
     arch = jnp.abs(z - front + 0.011) - 0.011
     # Edges: incisors a little longer than the teeth beside them.
-    edge = m.rest_y - 0.009 + 0.25 * x * x
-    above = jnp.maximum(edge - y, y - edge - 0.065)
-    low = m.rest_y - 0.024 - m.drop
+    edge = m.rest_y - 0.023 + 0.25 * x * x
+    above = jnp.maximum(edge - y, y - edge - 0.075)
+    low = m.rest_y - 0.034 - m.drop
     below = jnp.maximum(y - low, low - 0.045 - y)
     low_arch = jnp.abs(z - front + 0.013 - m.retreat) - 0.011
     teeth = jnp.minimum(jnp.maximum(arch, above), jnp.maximum(low_arch, below))

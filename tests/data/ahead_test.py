@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 
@@ -38,6 +40,40 @@ def test_a_reader_that_stops_leaves_no_thread():
     items.close()
     assert closed.is_set()
     assert threading.active_count() == before
+
+
+PROGRAM = """
+import sys, time
+from emojax.data import ahead
+
+def slow(name, items):
+    try:
+        for item in items:
+            time.sleep(0.02)
+            yield item
+    finally:
+        print(name, "closed", flush=True)
+
+def endless():
+    while True:
+        yield 0
+
+try:
+    # Two in a row, as a film has: what is prepared, what is drawn.
+    for item in ahead.ahead(slow("outer", ahead.ahead(slow("inner", endless())))):
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    sys.exit(130)  # with the traceback, and so the generators, still alive
+"""
+
+
+def test_a_program_that_ends_waits_for_the_item_in_hand_and_no_longer():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130, done.stderr
+    assert sorted(done.stdout.splitlines()) == ["inner closed", "outer closed"]
+    assert done.stderr == ""
 
 
 def test_time_is_added_up():

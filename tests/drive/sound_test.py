@@ -103,3 +103,15 @@ def test_what_is_no_sound_is_refused(tmp_path):
         with pytest.raises(DataError, match="expected a sound file") as error:
             sound.read(tmp_path / name)
         assert got in error.value.got
+
+
+def test_the_beginning_of_a_sound_is_a_sound(tmp_path):
+    path = scene.write_sound(tmp_path / "a.wav", scene.speech(2.0))
+    whole = sound.read(path)
+    some = sound.cut(whole, seconds=0.5)
+    assert (some.duration, some.num_frames) == (0.5, 13)
+    np.testing.assert_array_equal(some.waveform, whole.waveform[:8000])
+    assert sum(block.shape[1] for block in sound.blocks(some)) == some.num_samples
+    assert sound.cut(whole, seconds=9).duration == whole.duration
+    with pytest.raises(DataError, match="more than 0"):
+        sound.cut(whole, seconds=0)

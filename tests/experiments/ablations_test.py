@@ -14,6 +14,7 @@ def ablations():
 
 def test_every_recipe_is_sound_and_differs_by_its_departure(ablations):
     found = ablations.candidates(steps=0.05, size=128)
+    assert set(found) == set(ablations.NAMES)
     for made in found.values():
         checks.check(made)
     departures = [name[1:] for name in found if name.startswith("+")]

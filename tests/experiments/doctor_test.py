@@ -38,6 +38,22 @@ def test_no_folder_is_one_readable_line(tmp_path):
     assert done.stderr.startswith("doctor: expected the folder of a data set")
 
 
+def test_a_folder_of_something_else_is_not_littered(tmp_path):
+    (tmp_path / "snd").mkdir()
+    (tmp_path / "snd" / "speech.wav").touch()
+    done = command.run("doctor", f"--data={tmp_path / 'snd'}")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "holds nothing of one. Name another, or add --out" in done.stderr
+    assert [path.name for path in (tmp_path / "snd").iterdir()] == ["speech.wav"]
+    done = command.run("doctor", f"--data={tmp_path / 'snd'}", f"--out={tmp_path / 'new'}")
+    assert done.returncode == 1
+    assert done.stdout.startswith("snd: not usable")
+    names = {"doctor.json", "doctor.txt", "doctor.png"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == names
+    assert [path.name for path in (tmp_path / "snd").iterdir()] == ["speech.wav"]
+
+
 def test_a_folder_that_cannot_be_written_to_still_gets_its_verdict(tmp_path):
     folder = folders.write_folder(actor.film(num_frames=30, size=64), tmp_path / "data")
     (folder / "doctor.png").mkdir()

@@ -35,9 +35,20 @@ PROGRAM = textwrap.dedent(
 )
 
 
-def _run(*arguments):
+# The same, and the user stops it while it measures.
+STOPPED = """
+from emojax.metrics import scenarios
+
+def stop(*arguments, **options):
+    raise KeyboardInterrupt
+
+scenarios.self_reconstruction = stop
+"""
+
+
+def _run(*arguments, program=PROGRAM):
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        [sys.executable, "-c", program, *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -62,19 +73,33 @@ def test_a_head_is_measured_and_reported(folder, tmp_path):
     assert report["about"]["head"]["face_gaussians"] == 40
     assert report["films"]["head"]["psnr"]["count"] == 3
     assert report["films"]["head"]["psnr"]["mean"] < 40
-    assert report["against"]["mean picture"]["psnr"]["verdict"] == "worse"
+    assert report["against"]["mean picture"]["psnr"]["gain"] < 0
+    assert report["against"]["mean picture"]["psnr"]["verdict"] == "unknown"  # of three frames
     assert out.with_suffix(".txt").read_text(encoding="utf-8") in done.stdout
     with out.with_suffix(".csv").open() as lines:
         assert len(list(csv.reader(lines))) == 1 + 3 * len(report["films"])
-    assert files.read_picture(out.with_suffix(".png")).shape == (3 * 256, 5 * 256, 3)
+    assert files.read_picture(out.with_suffix(".png")).shape == (20 + 3 * 256, 5 * 256, 3)
     again = _run(f"--run={folder}", f"--out={out}")
     assert again.returncode == 1
     assert "add --overwrite" in again.stderr
 
 
+def test_a_stopped_evaluation_says_so(folder, tmp_path):
+    out = tmp_path / "report.json"
+    done = _run(f"--run={folder}", f"--out={out}", "--max_frames=2", program=STOPPED + PROGRAM)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "evaluate: stopped; no report was written"
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_mistakes_are_one_readable_line(folder, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "taken.csv").mkdir()
     for arguments, said in (
         ((f"--out={tmp_path / 'report.txt'}",), "--out=NAME.json"),
+        ((f"--out={tmp_path / 'file' / 'r.json'}",), "place to write to"),
+        ((f"--out={tmp_path / 'taken.json'}", "--overwrite"), "got a folder"),
         ((f"--out={tmp_path / 'r.json'}", "--lpips=nowhere.npz"), "holds no LPIPS weights"),
     ):
         done = _run(f"--run={folder}", *arguments)

@@ -55,7 +55,7 @@ def test_an_interrupted_run_says_how_to_go_on(folder, tmp_path):
         assert process.stderr.readline() == "stage 1 of 5: masks\n"
         process.send_signal(signal.SIGINT)
         errors = process.stderr.read()
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert errors.endswith("preprocess: stopped; the same command goes on\n")
     assert "Traceback" not in errors
 

@@ -1,9 +1,13 @@
 """The main job from a video to a speaking head, as the README's first command does it."""
 
 import json
+import re
+import signal
 
 import av
+import numpy as np
 import pytest
+import soundfile
 
 from tests.data import actor
 from tests.experiments import command
@@ -26,19 +30,82 @@ def test_from_a_video_to_a_film(video, tmp_path):
     summary = json.loads((out / "summary.json").read_text())
     assert set(summary["minutes"]) == {"preprocess", "train", "evaluate", "render"}
     assert summary["films"] == ["held_out.mp4"]
+    assert (summary["config"], summary["seed"]) == ("tiny", 0)
     assert "PSNR" in (out / "report.txt").read_text()
     with av.open(str(out / "held_out.mp4")) as film:
         frames = sum(1 for _ in film.decode(video=0))
         assert film.streams.audio
     held_out = len(json.loads((out / "data" / "transforms_val.json").read_text())["frames"])
     assert abs(frames - held_out) <= 1
+    # The folder belongs to what it was begun with; a refusal leaves what is known of it.
+    other = tmp_path / "other.mp4"
+    other.write_bytes(b"another")
+    for changed, message in [
+        ((f"--video={video}", "--seed=1"), "expected --seed 0, with which"),
+        ((f"--video={video}", "--config=fast"), "expected --config tiny, with which"),
+        ((f"--video={other}",), "expected the video a person.mp4, with which"),
+    ]:
+        refused = command.run("quickstart", f"--out={out}", *changed)
+        assert refused.returncode == 1
+        assert message in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    assert json.loads((out / "summary.json").read_text()) == summary
 
 
-def test_a_missing_file_is_named_before_any_work(tmp_path):
-    done = command.run("quickstart", "--video=nowhere.mp4", f"--out={tmp_path / 'out'}")
+@pytest.fixture
+def given(tmp_path):
+    """Files to name on the command line."""
+    (tmp_path / "video.mp4").touch()
+    (tmp_path / "text.wav").write_text("no sound")
+    soundfile.write(tmp_path / "speech.wav", np.zeros(16_000), 16_000)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--video=nowhere.mp4",), "nowhere.mp4"),
+        (("--video=video.mp4", "--audio=nowhere.wav"), "nowhere.wav"),
+        (("--video=video.mp4", "--audio=speech.wav", "--audio=text.wav"), "text.wav"),
+        (("--video=video.mp4", "--config=tny"), "default|fast|talking_gaussian|tiny"),
+        (("--video=video.mp4", "--seed=-4"), "seed"),
+        (("--video=video.mp4", "--out=text.wav"), "text.wav"),
+    ],
+)
+def test_mistakes_of_the_command_are_named_before_any_work(given, arguments, message):
+    arguments = [re.sub(r"=(\w+\.)", rf"={given}/\1", argument) for argument in arguments]
+    done = command.run("quickstart", f"--out={given / 'out'}", *arguments)
     assert done.returncode == 1
-    assert "nowhere.mp4" in done.stderr
-    assert not (tmp_path / "out").exists()
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (given / "out").exists()
+    assert "preprocess.py" not in done.stdout
+
+
+def test_ctrl_c_is_answered_in_a_line(video, tmp_path):
+    with command.start("quickstart", f"--video={video}", f"--out={tmp_path / 'out'}") as process:
+        assert process.stderr.readline().startswith("stage 1 of")
+        process.send_signal(signal.SIGINT)  # to this one alone: it stops the one that it runs
+        _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "quickstart: stopped; the same command goes on"
+    assert "Traceback" not in errors
+
+
+def test_only_work_counts_and_nothing_known_is_lost(tmp_path):
+    path, trace = tmp_path / "summary.json", tmp_path / "metrics.jsonl"
+    path.write_text(json.dumps({"minutes": {"train": 3.0, "evaluate": 1.0}, "verdict": "good"}))
+    clock = command.module("quickstart").Clock(path)
+    with pytest.raises(SystemExit), clock("train", trace=trace):
+        raise SystemExit
+    with pytest.raises(SystemExit), clock.anew("evaluate"):
+        raise SystemExit
+    assert json.loads(path.read_text())["minutes"] == {"train": 3.0, "evaluate": 1.0}
+    with clock("train", trace=trace), clock.anew("evaluate"):
+        trace.write_text("a line")
+    summary = json.loads(path.read_text())
+    assert summary["minutes"] == {"train": 3.0, "evaluate": 0.0}
+    assert summary["verdict"] == "good"
 
 
 def test_a_step_that_fails_stops_with_its_message(tmp_path):

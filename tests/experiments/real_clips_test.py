@@ -1,6 +1,8 @@
 """The table of real clips: what holds is said, and what does not."""
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.experiments import command
 
@@ -54,13 +56,23 @@ def test_what_a_head_does_not_beat_is_named(real_clips):
 
 
 def test_a_clip_that_fails_is_named_with_its_cause(tmp_path):
-    for name in ("clips/bad.mp4", "audio/speech.wav"):
-        path = tmp_path / name
-        path.parent.mkdir()
-        path.write_bytes(b"")
+    for folder in ("clips", "audio"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "clips" / "bad.mp4").write_bytes(b"")
+    soundfile.write(tmp_path / "audio" / "speech.wav", np.zeros(16_000), 16_000)
     done = command.run(
         "real_clips", f"--clips={tmp_path / 'clips'}", f"--audio={tmp_path / 'audio'}",
         f"--out={tmp_path / 'out'}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "bad: FAILED: preprocess: expected" in done.stdout
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    done = command.run(
+        "real_clips", f"--clips={tmp_path}", f"--audio={tmp_path}", f"--out={tmp_path / 'out'}"
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr == f"real_clips: expected .mp4 files in {tmp_path}; got none. Check the path.\n"
+    )

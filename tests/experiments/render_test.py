@@ -84,6 +84,10 @@ def render(folder, monkeypatch, tmp_path):
 
 
 def test_a_film_with_pictures_and_clouds(render, tmp_path, capsys):
+    for name in ("pictures/.3.png.0123.partial", "clouds/.32.ply.0123.tmp"):  # of a killed render
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
     render(
         out=tmp_path / "new" / "film.mp4",
         frames=tmp_path / "pictures",
@@ -92,8 +96,18 @@ def test_a_film_with_pictures_and_clouds(render, tmp_path, capsys):
         expression="fixed",
     )
     text = capsys.readouterr().out
-    for word in ("13 frames, 0.50 s", "a second", "prepare", "draw", "encode"):
+    for word in (
+        "13 frames, 0.50 s",
+        "a second",
+        "prepare",
+        "draw",
+        "png",
+        "ply",
+        "encode",
+        "s of compilation",
+    ):
         assert word in text
+    assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
     with av.open(str(tmp_path / "new" / "film.mp4")) as container:
         pictures = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
     assert len(pictures) == 13
@@ -153,11 +167,12 @@ def test_a_stopped_render_leaves_no_film(folder, tmp_path, kind):
             f"--audio={tmp_path / 'long.wav'}",
             f"--out={tmp_path / 'film.mp4'}",
             f"--frames={tmp_path / 'pictures'}",
+            f"--ply={tmp_path / 'clouds'}",
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
     )
-    while not (tmp_path / "pictures" / "30.png").exists() and process.poll() is None:
+    while not (tmp_path / "clouds" / "20.ply").exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(kind)
     text = process.communicate()[1].decode()
@@ -166,8 +181,20 @@ def test_a_stopped_render_leaves_no_film(folder, tmp_path, kind):
     left = [path.name for path in tmp_path.iterdir() if "partial" in path.name]
     assert all(not name.endswith(".mp4") for name in left)
     if kind == signal.SIGTERM:
-        assert "stopped" in text
+        assert process.returncode == 130
+        last = text.splitlines()[-1]
+        assert last.startswith("render: stopped; no film was written; ")
+        for noun, name in (("picture", "pictures/*.png"), (".ply file", "clouds/*.ply")):
+            written = list(tmp_path.glob(name))
+            place = f"{len(written)} {noun}s in {written[0].parent}"
+            assert f"; {place}, which --overwrite replaces" in last
+        assert "Traceback" not in text
         assert left == []
+
+
+def test_one_is_singular():
+    assert MODULE._counted(1, "frame") == "1 frame"
+    assert MODULE._counted(0, "frame") == "0 frames"
 
 
 def test_every_flag_is_in_the_help():

@@ -1,6 +1,9 @@
 """Training as a user starts it."""
 
 import json
+import shutil
+import signal
+import time
 
 import pytest
 
@@ -29,8 +32,13 @@ def test_a_killed_run_ends_in_the_same_bits(data, tmp_path):
     assert steps == sorted(set(steps)), "steps that were taken again stand twice"
     assert max(line["traces"] for line in lines) <= 3  # growth of a small cloud, nothing else
     # What follows has a run to look at.
-    again = command.run("train", f"--run={run}", "--resume")
+    moved = shutil.copytree(data, tmp_path / "moved")
+    again = command.run("train", f"--run={run}", "--resume", f"--data={moved}")
     assert again.returncode == 0, again.stderr
+    assert again.stdout.startswith(f"tiny: 210 steps at 64 pixels, {run}, which is done\n")
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["data"] == str(moved)
+    assert facts["flags"] == [f"--data={data}", f"--run={run}", "--config=tiny"]
     for arguments, message in [
         ((f"--data={data}",), "--resume"),
         (("--resume", "--config=fast"), "name: tiny -> fast"),
@@ -42,6 +50,25 @@ def test_a_killed_run_ends_in_the_same_bits(data, tmp_path):
         assert message in refused.stderr.splitlines()[-1]
 
 
+def test_a_run_has_one_process_which_ctrl_c_ends_cleanly(data, tmp_path):
+    run = tmp_path / "run"
+    flags = (f"--data={data}", f"--run={run}")
+    with command.start("train", *flags, "--config=tiny", "--steps=20", "--size=48") as process:
+        while process.poll() is None and not (run / "checkpoints").exists():
+            time.sleep(0.1)
+        second = command.run("train", *flags, "--resume")
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate()
+    assert second.returncode == 1
+    assert f"another process that is training this run, {process.pid} on" in second.stderr
+    assert process.returncode == 130
+    assert output.startswith(f"tiny: 4,200 steps at 48 pixels, a new run in {run}\n")
+    assert errors.splitlines()[-1] == f"train: stopped; go on with --run {run} --resume"
+    assert "Traceback" not in errors
+    assert "Fatal" not in errors
+    assert not (run / "lock").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -49,6 +76,10 @@ def test_a_killed_run_ends_in_the_same_bits(data, tmp_path):
         (("--config=tiny", "--set=stages.fase.steps=3"), "did you mean fuse, face?"),
         (("--config=tiny", "--set=size=0"), "size: expected at least 1"),
         (("--config=best",), "should be one of"),
+        (("--config=tiny", "--recipe=other.json"), "got both"),
+        (("--config=tiny", "--steps=0"), "steps: expected a share above 0"),
+        (("--config=tiny", "--set=stages.face.steps=3"), "--steps SHARE"),
+        (("--resume",), "expected a run with config.json"),
         (("--config=tiny", "--data=nowhere"), "the folder of a data set"),
         (("--config=tiny", "--data=DATA", "--lpips=nowhere.npz"), "nowhere.npz"),
     ],

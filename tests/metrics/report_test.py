@@ -1,5 +1,6 @@
 """Reports of a head that listens and of one that does not: verdicts, table, JSON, CSV."""
 
+import copy
 import csv
 import dataclasses
 import io
@@ -70,8 +71,16 @@ def test_the_table_has_every_measured_metric_and_film(built):
     text = report.to_text(built)
     assert "30 held-out frames, 30 to 59, 128 pixels" in text
     for metric in catalogue.METRICS:
-        assert (metric.title in text) == (metric.name not in built["missing"]), metric.name
+        known = [film[metric.name]["mean"] is not None for film in built["films"].values()]
+        assert (metric.title in text) == any(known), metric.name
+    header = next(line for line in text.splitlines() if "95%" in line)
+    assert header.split("  ")[-1] == "no AUs"
+    assert [header.count(title) for title in report.COLUMNS.values()] == [1] * len(report.COLUMNS)
+    assert set(report.COLUMNS) == set(built["films"])
     assert "Not measured: lpips: no weights were given" in text
+    first = next(line for line in text.splitlines() if line.startswith("PSNR, dB"))
+    assert first.split()[3] == "same"  # as the truth is to itself
+    assert "same: equal pictures" in text
     assert max(len(line) for line in text.splitlines()) < 130
 
 
@@ -95,9 +104,41 @@ def test_a_worse_head_is_said_to_be_worse(exam, listening):
     assert found["against"][scenarios.SHUFFLED]["lmd"]["verdict"] == "worse"
 
 
+def test_few_frames_decide_nothing(exam, listening):
+    few = report.statistics.BLOCK - 1
+    cut = {
+        name: dataclasses.replace(
+            some,
+            frames={k: np.where(np.arange(30) < few, v, np.nan) for k, v in some.frames.items()},
+        )
+        for name, some in listening.items()
+    }
+    found = report.build(exam, cut)
+    verdicts = {v["verdict"] for film in found["against"].values() for v in film.values()}
+    assert verdicts == {"unknown"}
+    found["protocol"]["frames"]["count"] = few
+    text = report.to_text(found)
+    assert "no mark: one value for the whole film, or fewer than 25 frames" in text
+    assert not any(cell[-1] in "+!=" for cell in text.split("\n\n")[1].split())
+
+
+def test_a_dash_has_its_reason_and_is_no_mark(built):
+    changed = copy.deepcopy(built)
+    changed["films"][scenarios.STATIC]["lmd"]["mean"] = None
+    text = report.to_text(changed)
+    assert "-: no value" in text
+    assert "! worse" in text
+    for film in changed["films"].values():
+        film["lmd"]["mean"] = None
+    text = report.to_text(changed)
+    assert "LMD, px" not in text
+    assert "lmd: nothing of the kind in these frames" in text
+
+
 def test_speed_is_told_where_it_is_known(built):
     speed = {"frames_per_second": 41.23, "cores": 2, "device": "cpu", "milliseconds": {"draw": 14}}
     last = report.to_text(built | {"speed": speed}).splitlines()[-1]
     assert last.startswith("From sound to film: 41.2 frames a second on 2 cores (cpu)")
     assert "draw 14.0" in last
+    assert "on 1 core (cpu)" in report.to_text(built | {"speed": speed | {"cores": 1}})
     assert "Speed not measured: why" in report.to_text(built | {"speed": {"missing": "why"}})

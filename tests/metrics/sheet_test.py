@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from emojax.data import captions
 from emojax.metrics import measure, sheet
 from emojax.metrics.measure import Scores
 
@@ -30,7 +31,9 @@ def test_a_perfect_head_has_a_black_difference_and_the_same_mouth(exam):
     pictures = (exam.clip.images[int(row)] / 255 for row in exam.rows)
     made = sheet.sheet(exam, measure.measure(exam, pictures), render)
     side = sheet.TILE
-    assert made.shape == (sheet.FRAMES * side, 5 * side, 3)
+    assert made.shape == (captions.BAR + sheet.FRAMES * side, 5 * side, 3)
+    band, made = made[: captions.BAR], made[captions.BAR :]
+    assert band.reshape(captions.BAR, 5, side, 3).max(axis=(0, 2, 3)).min() > 128  # titles
     tiles = made[sheet.BAR : side].reshape(-1, 5, side, 3).swapaxes(0, 1)  # below the caption
     np.testing.assert_array_equal(tiles[0], tiles[1])
     np.testing.assert_array_equal(tiles[2], 0)

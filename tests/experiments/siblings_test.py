@@ -1,0 +1,41 @@
+"""One experiment runs another: how that ends is how it ends itself."""
+
+import sys
+
+import pytest
+
+from tests.experiments import command
+
+
+@pytest.fixture
+def siblings(monkeypatch):
+    """The module, with a line of Python in place of an experiment."""
+    module = command.module("siblings")
+    monkeypatch.setattr(module, "command", lambda code: [sys.executable, "-c", code])
+    return module
+
+
+def test_what_fails_ends_with_its_message(siblings):
+    siblings.run("pass")
+    with pytest.raises(siblings.FailedError) as caught:
+        siblings.run("raise SystemExit(3)")
+    assert caught.value.code == 3
+    with pytest.raises(siblings.FailedError, match="the reason"):
+        siblings.run("print('...'); raise SystemExit('a note\\nthe reason')", quiet=True)
+
+
+@pytest.mark.parametrize(
+    "code", ["raise SystemExit(130)", "import os; os.kill(os.getpid(), 2); input()"]
+)
+def test_what_was_stopped_stops_its_caller(siblings, monkeypatch, capsys, code):
+    monkeypatch.setattr(siblings.signal, "signal", lambda *_: None)  # the test's own stays
+    assert siblings.until_stopped("name", lambda: siblings.run(code, quiet=True)) == 130
+    assert capsys.readouterr().err == "name: stopped; the same command goes on\n"
+
+
+def test_a_command_is_shown_as_one_would_type_it(monkeypatch):
+    module = command.module("siblings")
+    monkeypatch.chdir(command.ROOT)
+    monkeypatch.setattr(sys, "executable", str(command.ROOT / ".venv" / "bin" / "python"))
+    expected = ".venv/bin/python experiments/train.py '--run=a b'"
+    assert module.shown("train", "--run=a b") == expected
