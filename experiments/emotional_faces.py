@@ -54,8 +54,11 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace files of an earlier 
 
 BATCH = 8
 TILE = 256  # pixels of a picture in a sheet
+BAR = 20  # pixels, of its caption
+AROUND = 1.5  # of the landmarks' extent, shown in a sheet
+SHEET_ASPECT = 1.6  # columns to rows
 GREY = 128  # behind transparent parts
-DISC_TILES = 11  # pictures of a sheet of drawn points
+STORED_TILES = 14  # pictures in the sheet of stored ones
 
 
 class Face(NamedTuple):
@@ -174,28 +177,41 @@ def points_of(key: jax.Array) -> tuple[np.ndarray, tuple[str, ...]]:
     return points, tuple(circumplex.CLASSES[int(k)] for k in names)
 
 
-def sheet(face: np.ndarray, tiles: list[tuple[np.ndarray, str]]) -> np.ndarray:
-    """Returns a sheet of pictures with captions, the unchanged one first.
+def around(face: Face) -> tuple[slice, slice]:
+    """Returns the square around a face, or the whole picture where there is none.
 
     Args:
-      face: uint8 [H, W, 3], unchanged.
-      tiles: pictures of any size and their captions.
+      face: whose landmarks are looked at.
     """
-    all_tiles = [(face, "source"), *tiles]
-    columns = int(np.ceil(np.sqrt(len(all_tiles))))
-    rows = -(-len(all_tiles) // columns)
-    canvas = np.full((rows * TILE, columns * TILE, 3), 32, np.uint8)
-    for k, (picture, text) in enumerate(all_tiles):
+    height, width = face.picture.shape[:2]
+    if not np.isfinite(face.landmarks).all():
+        return slice(0, height), slice(0, width)
+    low, high = face.landmarks.min(axis=0), face.landmarks.max(axis=0)
+    x, y = (low + high) / 2
+    half = max(AROUND * float((high - low).max()) / 2, 8.0)
+    top, left = (
+        int(np.clip(v - half, 0, max(n - 2 * half, 0))) for v, n in ((y, height), (x, width))
+    )
+    return slice(top, int(top + 2 * half)), slice(left, int(left + 2 * half))
+
+
+def sheet(tiles: list[tuple[np.ndarray, str]]) -> np.ndarray:
+    """Returns a sheet of pictures with captions.
+
+    Args:
+      tiles: pictures of any size and their captions, in reading order.
+    """
+    columns = int(np.ceil(np.sqrt(len(tiles) * SHEET_ASPECT)))
+    rows = -(-len(tiles) // columns)
+    canvas = np.full((rows * (TILE + BAR), columns * TILE, 3), 32, np.uint8)
+    for k, (picture, text) in enumerate(tiles):
         scale = TILE / max(picture.shape[:2])
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=method)
-        top, left = k // columns * TILE, k % columns * TILE
-        canvas[top : top + small.shape[0], left : left + small.shape[1]] = small[:TILE, :TILE]
-        for color, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(
-                canvas, text, (left + 6, top + 16), cv2.FONT_HERSHEY_PLAIN, 0.9, color, width,
-                cv2.LINE_AA,
-            )  # fmt: skip
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=method)[:TILE, :TILE]
+        top, left = k // columns * (TILE + BAR), k % columns * TILE
+        canvas[top + BAR : top + BAR + small.shape[0], left : left + small.shape[1]] = small
+        place = left + 6, top + BAR - 6
+        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_PLAIN, 0.9, (255,) * 3, 1, cv2.LINE_AA)
     return canvas
 
 
@@ -239,13 +255,14 @@ def run() -> str:
     )
     files.make_folder(out)
     report: list[dict] = []
-    some: list[tuple[np.ndarray, str]] = []
+    stored: list[tuple[np.ndarray, str]] = []
 
     def changed() -> Iterator[emotional.EmotionalPicture]:
         """Makes picture after picture; writes those that are not stored."""
         for number, face in enumerate(found):
             points, labels = points_of(jax.random.fold_in(jax.random.key(_SEED.value), number))
-            tiles = []
+            shown = around(face)
+            tiles, pictures = [(face.picture[shown], "source")], []
             for start in range(0, len(points), BATCH):
                 part = slice(start, start + BATCH)
                 made = make(face, points[part], faces_of)
@@ -253,15 +270,17 @@ def run() -> str:
                     point, label = points[start + k], labels[start + k]
                     report.append(_row(face, point, label, reason))
                     caption = f"{point[0]:+.2f} {point[1]:+.2f} {reason or label}"
-                    tiles.append((made.pictures[k], caption))
+                    tiles.append((made.pictures[k][shown], caption))
+                    pictures.append(made.pictures[k])
                     if not reason and _STORE.value:
                         yield emotional.EmotionalPicture(
                             face.number, point, made.pictures[k],
                             made.labels[k], made.landmarks[k],
                         )  # fmt: skip
-            some.extend(tiles[: DISC_TILES - len(some)])
-            if not _STORE.value:
-                _write(out, face, tiles)
+            if _STORE.value:
+                stored.extend(tiles[1:][: STORED_TILES - len(stored)])
+            else:
+                _write(out, face, tiles, pictures)
 
     if _STORE.value:
         facts = {"gain": _GAIN.value, "points": _POINTS.value, "seed": _SEED.value}
@@ -271,7 +290,7 @@ def run() -> str:
                 expected=f"labels in {folder}", got="no folder parsing", fix="Run preprocessing."
             )
         emotional.write(folder, changed(), source="warp", facts=facts, overwrite=_OVERWRITE.value)
-        files.write_picture(out / "sheet.png", sheet(some[0][0], some))
+        files.write_picture(out / "sheet.png", sheet(stored))
     else:
         collections.deque(changed(), maxlen=0)
     files.write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
@@ -298,12 +317,12 @@ def _row(face: Face, point: np.ndarray, label: str, reason: str) -> dict:
     }  # fmt: skip
 
 
-def _write(out: pathlib.Path, face: Face, tiles: list[tuple[np.ndarray, str]]) -> None:
+def _write(out: pathlib.Path, face: Face, tiles, pictures: list[np.ndarray]) -> None:
     """One face's sheet and pictures."""
     files.make_folder(out / face.name)
-    for k, (picture, _) in enumerate(tiles):
+    for k, picture in enumerate(pictures):
         files.write_picture(out / face.name / f"{k:03d}.png", picture)
-    files.write_picture(out / f"{face.name}.png", sheet(face.picture, tiles))
+    files.write_picture(out / f"{face.name}.png", sheet(tiles))
 
 
 def main(argv: list[str]) -> None:

@@ -13,6 +13,10 @@ follow the energy of the sound, and the film says so in puppet.json.
 keyframes (emojax/emotion/trajectory.py says how), "neutral", or "everyday": slow and mild, a bit
 of all, without which most action units would never move.
 
+--twins films that many frames again with emotions drawn over the disc, all else being the same: a
+head learns emotions from them. Film neutral speech for that (--emotion neutral): what a head shows
+by its action units should not be emotion already.
+
 Speech needs the extra `speech`: pip install 'emojax[speech]'. The folder opens as any other, with
 experiments/doctor.py, train.py and evaluate.py; what truth/ holds is in emojax/puppet/truth.py. The
 exit code is 0 when all is written, 1 when something was refused, 130 when it was interrupted; in
@@ -23,11 +27,12 @@ import pathlib
 import sys
 import time
 
+import jax
 from absl import app, flags
 
 from emojax.data import audio
 from emojax.data.errors import DataError
-from emojax.puppet import film, mood, population, take
+from emojax.puppet import emotional, film, mood, population, take
 
 INTERRUPTED = 130  # exit code of shells for SIGINT
 
@@ -49,6 +54,9 @@ _TRUTH = flags.DEFINE_bool("truth", True, "write truth/: normals, depth, regions
 _VIEWS = flags.DEFINE_integer("views", 0, "how many more cameras, around the face")
 _NOISE = flags.DEFINE_float("noise", 0.0, "of the sensor, grey levels")
 _COMPRESSION = flags.DEFINE_integer("compression", None, "H.264 rate factor, 0 to 51; none")
+_TWINS = flags.DEFINE_integer(
+    "twins", 0, "frames filmed again with other emotions, to train on", lower_bound=0
+)
 _WORKERS = flags.DEFINE_integer("workers", 2, "threads that draw", lower_bound=1)
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace a film that is there")
 
@@ -78,11 +86,11 @@ def plan() -> take.Take:
     return take.talk(actor, _LENGTH.value or LENGTH, voice=_VOICE.value, course=course)
 
 
-def bar(iterable):
+def bar(iterable, what="film"):
     """A progress bar with the time left."""
     from tqdm import tqdm
 
-    return tqdm(iterable, "film", unit=" frames", disable=None, leave=False)
+    return tqdm(iterable, what, unit=" frames", disable=None, leave=False)
 
 
 def main(argv: list[str]) -> int:
@@ -98,6 +106,8 @@ def main(argv: list[str]) -> int:
         compression=_COMPRESSION.value,
     )
     try:
+        if _TWINS.value and not _TRUTH.value:
+            raise DataError(expected="--twins with truth", got="--notruth", fix="Leave one out.")
         film.check(out, form, overwrite=_OVERWRITE.value)
         planned = plan()
         begin = time.perf_counter()
@@ -109,6 +119,14 @@ def main(argv: list[str]) -> int:
             workers=_WORKERS.value,
             progress=bar,
         )
+        if _TWINS.value:
+            emotional.write(
+                jax.random.key(_SEED.value),
+                out,
+                _TWINS.value,
+                workers=_WORKERS.value,
+                progress=lambda numbers: bar(numbers, "twins"),
+            )
     except DataError as error:
         sys.exit(f"film: {error}")
     except KeyboardInterrupt:

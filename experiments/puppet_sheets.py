@@ -108,8 +108,8 @@ def main(argv: list[str]) -> None:
     files.write_picture(out / "emotions.png", sheet(pairs, titles, COLUMNS))
 
     acts = [sound(symbol) for symbol in SOUNDS.values()]
-    titles = [f"{name} ({ascii(symbol)[1:-1]})" for name, symbol in SOUNDS.items()]
-    files.write_picture(out / "visemes.png", sheet(draw(identity, acts, scene), titles, COLUMNS))
+    pictures = draw(identity, acts, scene)
+    files.write_picture(out / "visemes.png", sheet(pictures, list(SOUNDS), COLUMNS))
 
     pairs = [(number, strength) for number in ACTION_UNITS for strength in STRENGTHS]
     acts = [one(*pair) for pair in pairs]

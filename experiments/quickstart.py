@@ -1,21 +1,30 @@
-"""From a portrait video to a head that speaks: everything, with one command.
+"""A head that speaks and feels: everything, with one command.
 
+    python experiments/quickstart.py
     python experiments/quickstart.py --video talk.mp4 --audio speech.wav --out out
 
-Preprocesses the video and examines it, trains a head, measures it on the last eleventh of the
-video, which it has not seen, beside controls, and lets it speak the sound. Without --audio it
-speaks that unseen part. Each step is one of the experiments beside this file, and says so.
-Stopped, the same command goes on: preprocessing and training where they were, measuring and
-speaking anew. --out belongs to one video, one --config and one --seed.
+Without a video a puppet is filmed: nothing is downloaded, and all that a video does not tell is
+known of it, emotions too. With --video the video is preprocessed instead. The clip is examined, a
+head is trained, measured on the last eleventh of the clip, which it has not seen, beside controls,
+and speaks: the sounds of --audio; without any, a new sentence in a new voice where espeak-ng is
+installed (pip install 'emojax[speech]'; a puppet needs it anyway), or that unseen part. A head that
+has learned emotions shows them.
 
+    out/index.html  all of it, to open in a browser
     out/data        the data set, with the doctor's verdict in doctor.txt
     out/run         checkpoints, logs and contact sheets
     out/report.*    what was measured, .txt for people
     out/NAME.mp4    the head speaking NAME
+    out/moods.mp4   the same sound through moods.json; out/sweep/ at the twelve test points
+    out/head.ply    its Gaussians in one frame, for any 3D Gaussian viewer
     out/summary.json  verdict, films, configuration, seed; minutes that each step has worked
 
-Takes about 35 minutes for a minute of video on two CPU cores. The exit code is 0 when all is done,
-130 when it was stopped.
+Each step is one of the experiments beside this file, and says so. Stopped, the same command goes
+on: filming anew, preprocessing and training where they were, measuring and speaking anew. --out
+belongs to one clip, one --config and one --seed.
+
+A puppet takes about six minutes on two CPU cores, a minute of video about 35. The exit code is 0
+when all is done, 130 when it was stopped.
 """
 
 import contextlib
@@ -24,18 +33,23 @@ import pathlib
 import time
 from collections.abc import Iterator
 
+import results
 import siblings
 import soundfile
 from absl import app, flags
 
-from emojax.data import audio, cameras, doctor, files
+from emojax.data import audio, cameras, doctor, emotional, files
 from emojax.data import record as preprocessed
 from emojax.data.errors import DataError
 from emojax.data.job import Settings
 from emojax.drive import sound
-from emojax.training import logs, record
+from emojax.puppet import film, population
+from emojax.speech import espeak
+from emojax.training import checkpoints, logs, record
 
-_VIDEO = flags.DEFINE_string("video", None, "video with sound of one talking person", required=True)
+_VIDEO = flags.DEFINE_string(
+    "video", None, "video with sound of one talking person; a puppet is filmed without"
+)
 _AUDIO = flags.DEFINE_multi_string("audio", [], "sound to speak; may be repeated")
 _OUT = flags.DEFINE_string("out", "out", "folder of everything; made if absent")
 _CONFIG = flags.DEFINE_enum(
@@ -49,7 +63,12 @@ _SEED = flags.DEFINE_integer(
 )
 _QUIET = flags.DEFINE_bool("quiet", False, "print only the steps and the result")
 
-HELD_OUT = "held_out"
+HELD_OUT, SENTENCE, MOODS = "held_out", "sentence", "moods"
+TEXT = "Nobody has recorded this sentence. Still, here I am, and you can watch me say it."
+# Of the puppet: as small and short as shows what the method does.
+SIZE, SECONDS, TWINS, STEPS = 128, 60, 400, 0.25
+# What is felt while the sentence is spoken, evenly apart.
+COURSE = ("neutral", "happy", "surprise", "anger", "sad", "neutral")
 
 
 class Clock:
@@ -112,6 +131,18 @@ def check_sounds(paths: list[pathlib.Path]) -> None:
         sound.read(path)
 
 
+def check_puppet(out: pathlib.Path) -> None:
+    """Refuses to film into the folder of a video, or without a voice."""
+    data = out / "data"
+    if data.exists() and not (data / film.MANIFEST).exists():
+        raise DataError(
+            expected=f"a puppet's film in {data}",
+            got="the data set of a video",
+            fix="Name that video with --video, or use another --out.",
+        )
+    espeak.voices()  # says what to install
+
+
 def check_video(path: pathlib.Path, out: pathlib.Path) -> None:
     """Refuses what is no file, and another video than that of the folder."""
     if not path.is_file():
@@ -154,33 +185,92 @@ def held_out_sound(data: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def shoot(data: pathlib.Path, seed: int) -> None:
+    """Films the puppet and its twins, unless that is done."""
+    if not (data / emotional.FOLDER).exists():
+        step(
+            "film", f"--out={data}", f"--seed={seed}", f"--size={SIZE}", f"--length={SECONDS}",
+            f"--twins={TWINS}", "--emotion=neutral", "--overwrite",
+        )  # fmt: skip
+    step("doctor", f"--data={data}")
+
+
+def new_sentence(path: pathlib.Path, seed: int) -> pathlib.Path | None:
+    """Writes a sentence in the voice of the next puppet, or None where nothing can speak."""
+    try:
+        spoken = espeak.speak(TEXT, voice=population.cast(seed + 1).voice)
+    except DataError:
+        return None
+    soundfile.write(path, spoken.samples, audio.RATE)
+    return path
+
+
+def write_moods(path: pathlib.Path, spoken: pathlib.Path) -> pathlib.Path:
+    """Writes the course of emotions through a sound."""
+    duration = sound.read(spoken).duration
+    times = [round(duration * k / (len(COURSE) - 1), 2) for k in range(len(COURSE))]
+    rows = [{"time": t, "emotion": name} for t, name in zip(times, COURSE, strict=True)]
+    files.write_text(path, json.dumps(rows, indent=1) + "\n")
+    return path
+
+
+def show_emotions(run: pathlib.Path, spoken: pathlib.Path, out: pathlib.Path) -> list[pathlib.Path]:
+    """Renders moods and a sweep, where the head has learned emotions; returns the films."""
+    if checkpoints.load_run(run).head.config.emotion == "none":
+        return []
+    moods = write_moods(out / f"{MOODS}.json", spoken)
+    made = out / f"{MOODS}.mp4"
+    step(
+        "render", f"--run={run}", f"--audio={spoken}", f"--emotion={moods}", f"--out={made}",
+        "--overwrite",
+    )  # fmt: skip
+    step(
+        "sweep", f"--run={run}", f"--audio={spoken}", f"--out={out / results.SWEEP}", "--overwrite"
+    )
+    return [made]
+
+
 def quickstart() -> None:
     """Takes all steps; what can be wrong with the command is asked first."""
-    video, sounds = pathlib.Path(_VIDEO.value), [pathlib.Path(path) for path in _AUDIO.value]
+    video = None if _VIDEO.value is None else pathlib.Path(_VIDEO.value)
+    sounds = [pathlib.Path(path) for path in _AUDIO.value]
     out = pathlib.Path(_OUT.value)
     data, run, report = out / "data", out / "run", out / "report.json"
-    check_video(video, out)
+    if video is None:
+        check_puppet(out)
+    else:
+        check_video(video, out)
     check_sounds(sounds)
     config, seed = settled(run)
     files.make_folder(out)
     clock = Clock(out / "summary.json")
-    with clock("preprocess", trace=data / files.MANIFEST):
-        step("preprocess", f"--video={video}", f"--out={data}")
     begin = siblings.resume(run) or [f"--config={config}", f"--seed={seed}"]
+    if video is None:
+        with clock("film", trace=data / emotional.FOLDER / emotional.SOURCE):
+            shoot(data, seed)
+        begin += [] if siblings.resume(run) else [f"--size={SIZE}", f"--steps={STEPS}"]
+    else:
+        with clock("preprocess", trace=data / files.MANIFEST):
+            step("preprocess", f"--video={video}", f"--out={data}")
     with clock("train", trace=run / logs.LINES):
         step("train", f"--data={data}", f"--run={run}", *begin)
     with clock.anew("evaluate"):
         step("evaluate", f"--run={run}", f"--out={report}", "--overwrite")
-    sounds = sounds or [held_out_sound(data, out / f"{HELD_OUT}.wav")]
+    if not sounds:
+        said = new_sentence(out / f"{SENTENCE}.wav", seed)
+        sounds = [said or held_out_sound(data, out / f"{HELD_OUT}.wav")]
     films = [out / f"{path.stem}.mp4" for path in sounds]
     with clock.anew("render"):
-        for path, film in zip(sounds, films, strict=True):
-            step("render", f"--run={run}", f"--audio={path}", f"--out={film}", "--overwrite")
+        for path, made in zip(sounds, films, strict=True):
+            step("render", f"--run={run}", f"--audio={path}", f"--out={made}", "--overwrite")
+        films += show_emotions(run, sounds[0], out)
+    results.save_cloud(run, out / results.CLOUD)
     verdict = json.loads((data / doctor.JSON).read_text())["verdict"]
-    clock.write(verdict=verdict, films=[film.name for film in films], config=config, seed=seed)
+    clock.write(verdict=verdict, films=[made.name for made in films], config=config, seed=seed)
+    results.write_page(out, films, is_puppet=video is None)
     if _QUIET.value:  # otherwise evaluate has shown it
         print(f"\n{report.with_suffix('.txt').read_text()}")
-    print(f"\nfilms: {', '.join(map(str, films))}")
+    print(f"\nfilms: {', '.join(map(str, films))}\nall of it: {out / results.PAGE}")
 
 
 def main(argv: list[str]) -> int:

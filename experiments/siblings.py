@@ -15,6 +15,7 @@ CONFIGS = sorted(path.stem for path in (HERE / "configs").glob("[!_]*.py"))
 RECOMMENDED = "fast"  # what is trained where nothing is asked for
 INTERRUPTED = 130  # exit code of shells for SIGINT
 GRACE = 5.0  # seconds in which an experiment notices Ctrl-C, which a terminal sends to all
+PATIENCE = 30.0  # seconds until one that only we have stopped is killed: it is deaf to Ctrl-C
 
 
 class FailedError(SystemExit):
@@ -90,8 +91,10 @@ def until_stopped(name: str, work: Callable[[], None]) -> int:
 
 def _end(process: subprocess.Popen) -> None:
     """Waits for an experiment that a terminal has stopped with us; otherwise stops it."""
-    try:
-        process.communicate(timeout=GRACE)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-        process.communicate()
+    for patience, next_signal in ((GRACE, signal.SIGINT), (PATIENCE, signal.SIGTERM)):
+        try:
+            process.communicate(timeout=patience)
+            return
+        except subprocess.TimeoutExpired:
+            process.send_signal(next_signal)
+    process.communicate()

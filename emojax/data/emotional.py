@@ -30,7 +30,7 @@ from emojax.opencv import cv2
 
 FOLDER = "emotional"
 NORMALS = "normals"
-_INDEX, _SOURCE = "pictures.npz", "source.json"
+INDEX, SOURCE = "pictures.npz", "source.json"
 _FORMAT = 1
 _NUM_LANDMARKS = 68
 
@@ -132,13 +132,13 @@ def write(
             )
         frames, emotions, points = zip(*index, strict=True)
         np.savez(
-            scratch / _INDEX,
+            scratch / INDEX,
             frames=np.int64(frames),
             emotions=np.float32(emotions),
             landmarks=np.float32(points),
         )
         content = {"format": _FORMAT, "source": source, "count": len(index), **facts}
-        files.write_text(scratch / _SOURCE, json.dumps(content, indent=1) + "\n")
+        files.write_text(scratch / SOURCE, json.dumps(content, indent=1) + "\n")
     if place.exists():
         shutil.rmtree(place)
     scratch_name.rename(place)
@@ -199,11 +199,11 @@ def load(
 def _read_index(where: pathlib.Path) -> tuple[dict[str, np.ndarray], str, str]:
     """The arrays of pictures.npz, the source, and a key of the folder's content."""
     try:
-        content = json.loads((where / _SOURCE).read_text(encoding="utf-8"))
+        content = json.loads((where / SOURCE).read_text(encoding="utf-8"))
         source, wanted = content["source"], content["count"]
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}, this version reads {_FORMAT}")
-        with np.load(where / _INDEX, allow_pickle=False) as archive:
+        with np.load(where / INDEX, allow_pickle=False) as archive:
             index = {name: archive[name] for name in ("frames", "emotions", "landmarks")}
         shapes = [index[name].shape for name in ("frames", "emotions", "landmarks")]
         if shapes != [(wanted,), (wanted, 2), (wanted, _NUM_LANDMARKS, 2)] or not wanted:
@@ -216,7 +216,7 @@ def _read_index(where: pathlib.Path) -> tuple[dict[str, np.ndarray], str, str]:
             got=f"{type(error).__name__}: {error}",
             fix=f"Remove {where} and make them again: experiments/emotional_faces.py.",
         ) from error
-    status = [(where / name).stat() for name in (_INDEX, _SOURCE)]
+    status = [(where / name).stat() for name in (INDEX, SOURCE)]
     text = repr([(s.st_size, s.st_mtime_ns) for s in status])
     return index, source, hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -115,12 +115,17 @@ def clouds(trained: Head, script: Script) -> Iterator[Gaussians]:
     """
     for frame in range(len(script)):
         condition = script.conditions(np.array([frame]))
-        yield _move(trained, jax.tree.map(lambda x: x[0], condition))
+        yield cloud(trained, jax.tree.map(lambda x: x[0], condition))
 
 
 @jax.jit
-def _move(trained: Head, condition: Condition) -> Gaussians:
-    """Both branches, moved, in one cloud."""
+def cloud(trained: Head, condition: Condition) -> Gaussians:
+    """Returns the moved Gaussians of both branches as one cloud, world frame.
+
+    Args:
+      trained: head, of `ready`.
+      condition: unbatched.
+    """
     face, mouth = (
         head.move(trained, branch, condition).replace(normals=None) for branch in head.BRANCHES
     )

@@ -89,7 +89,7 @@ FAULTS = [
     (faults.late_features, "mel_lag", BAD),
     (faults.unit_rows_missing, "action_units", BAD),
     (faults.undefined_unit, "action_units", BAD),
-    (faults.frozen_upper_face, "unit_columns", BAD),
+    (faults.frozen_upper_face, "unit_columns", USABLE),
     (faults.dummy_blinks, "unit_columns", BAD),
     (faults.one_dummy_unit, "unit_columns", USABLE),
     (faults.one_dummy_unit_that_is_optional, "unit_columns", USABLE),

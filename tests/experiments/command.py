@@ -5,6 +5,7 @@ import functools
 import importlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import types
@@ -16,14 +17,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def start(name: str, *arguments: object) -> subprocess.Popen:
-    """Starts experiments/NAME.py with some arguments; its output is text."""
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "experiments" / f"{name}.py"), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    """Starts experiments/NAME.py with some arguments; its output is text, and it hears Ctrl-C."""
+    # Shells make what runs in the background deaf to it, and all that this starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "experiments" / f"{name}.py"), *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(name: str, *arguments: object) -> subprocess.CompletedProcess:

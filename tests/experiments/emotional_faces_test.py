@@ -41,14 +41,15 @@ def test_frames_of_a_clip_get_sheets_pictures_and_a_report(tmp_path):
         f"--cache={tmp_path / 'cache'}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "24 of 24 pictures accepted; 0 from the cache" in done.stdout
+    # Both frames with a face are one picture: the second is found.
+    assert "24 of 24 pictures accepted; 12 from the cache" in done.stdout
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert len(report) == 24
     assert {row["face"] for row in report} == {"frame_0", "frame_1"}, "frame 2 has no face"
     assert (report[0]["valence"], report[0]["arousal"]) == circumplex.POINTS[0]
     assert len(list((tmp_path / "out" / "frame_0").glob("*.png"))) == 12
     sheet = files.read_picture(tmp_path / "out" / "frame_1.png")
-    assert sheet.shape == (4 * 256, 4 * 256, 3)
+    assert sheet.shape == (3 * 276, 5 * 256, 3)
 
     stored = command.run(
         "emotional_faces", f"--data={data}", "--points=disc", "--num_points=2", "--store",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from emojax.data.action_units import REQUIRED
 from emojax.data.checkup import report
 from emojax.data.checkup.contents import Contents
 from emojax.data.checkup.curves import Curves, filled
@@ -38,10 +37,9 @@ def check(contents: Contents, curves: Curves, thresholds: Thresholds) -> list[Fi
 def _columns(contents: Contents) -> Finding:
     """Columns that never change: dummies, a face that was not tracked."""
     still = [n for n in contents.units.numbers if contents.units.column(n).std() < MIN_SPREAD]
-    upper = [n for n in REQUIRED if n not in (MOUTH, BLINK)]
-    frozen = sum(n in still for n in upper) > len(upper) / 2
     level = GOOD if not still else USABLE
-    if MOUTH in still or BLINK in still or frozen:
+    # Brows that rest are a poor clip; lips and lids that never move are no measurement of one.
+    if MOUTH in still or BLINK in still:
         level = NOT_USABLE
     names = ", ".join(f"AU{n:02d}" for n in still)
     return stated(
