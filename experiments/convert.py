@@ -12,9 +12,10 @@ they came from, and prints
     parity on the stored probe: 3e-07 at worst (valence), gate 2e-05
     wrote weights/emonet_8.safetensors (SHA-256 ...)
 
-The probe is this machine's check: the original's inputs and outputs under weights that anyone can
-make again, run through the same function that will run yours. `python -m emojax.experts` lists the
-networks and where their official files are. A network of two files takes --checkpoint twice.
+The probe is this machine's check of the function that will run your weights: under made-up weights
+it must give the numbers that it gave where its outputs were held against the original's.
+`python -m emojax.experts` lists the networks and where their official files are. A network of two
+files takes --checkpoint twice.
 """
 
 import datetime
@@ -99,7 +100,7 @@ def weights(name: str, paths: list[pathlib.Path], ignore: list[str]) -> tuple[st
         if likely in (None, name):
             raise
         raise CheckpointError(
-            expected=f"{error.expected} {name}",
+            expected=f"weights of {name}",
             got=f"a file that looks like {likely}; {error.got}",
             fix=f"Say --network={likely}, or take another file.",
         ) from error
@@ -107,7 +108,7 @@ def weights(name: str, paths: list[pathlib.Path], ignore: list[str]) -> tuple[st
 
 
 def parity_line(name: str) -> str:
-    """Returns what the network's function makes of the stored probe, against the original.
+    """Returns how far the network's function is from the numbers of its stored probe, in a line.
 
     Args:
       name: of the network.

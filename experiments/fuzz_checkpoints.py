@@ -10,13 +10,15 @@ code); any of it counts as code that ran. Works in processes of its own, so that
 and named by its seed. Prints one line of JSON; the exit code is 0 when nothing was found.
 """
 
-import collections
+import contextlib
+import functools
 import io
 import json
 import multiprocessing
 import os
 import pathlib
 import pickle
+import pickletools
 import random
 import resource
 import signal
@@ -75,6 +77,7 @@ _NUMBERS = [
     2**63 - 1,
     2**64 - 1,
 ]
+_PICKLE_STARTS = (b"\x80", b"(", b"}", b"c")
 # What an attacker would splice in: names, calls, states, ids, codes.
 _SNIPPETS = [
     b"cos\nmkdir\n(S'fuzzed'\ntR",
@@ -168,11 +171,25 @@ def _mutated_archive(data: bytes, chance: random.Random) -> bytes:
     return out.getvalue()
 
 
+@functools.lru_cache
+def _opcodes(data: bytes) -> list[int]:
+    """Where the opcodes of a pickle stand; nowhere in other files."""
+    places: list[int] = []
+    if data[:1] not in _PICKLE_STARTS:
+        return places
+    with contextlib.suppress(Exception):  # pickletools raises many on what is no pickle
+        places.extend(position for _, _, position in pickletools.genops(data))
+    return places
+
+
 def _mutated_bytes(data: bytes, chance: random.Random, files: dict[str, bytes]) -> bytes:
-    """Bytes after one to four mutations."""
+    """Bytes after one to four mutations; those of a pickle mostly between two of its opcodes."""
+    between = _opcodes(data)
     data = bytearray(data)
     for _ in range(chance.choice([1, 1, 1, 2, 4])):
         at = chance.randrange(len(data) + 1)
+        if between and chance.random() < 0.7:
+            at = min(chance.choice(between), len(data))
         kind = chance.randrange(9)
         if kind == 0 and at < len(data):
             data[at] ^= 1 << chance.randrange(8)
@@ -247,13 +264,13 @@ class HungError(Exception):
 
 
 def worker(files: dict[str, bytes], seeds: range, reader: Reader, report: Connection) -> None:
-    """Reads the files of some seeds, and sends (seed, what happened) for each that did harm.
+    """Reads the files of some seeds; sends each seed, then what happened, at the end the growth.
 
     Args:
       files: whole ones.
       seeds: of the mutated ones.
       reader: `read`, or the control.
-      report: connection to send to; at the end the counts, and the bytes grown by.
+      report: connection to send to: int before a file, str after it, {"grown": bytes} at the end.
     """
     for name, data in files.items():  # all that is imported late is imported now
         reader(name, data)
@@ -274,7 +291,6 @@ def worker(files: dict[str, bytes], seeds: range, reader: Reader, report: Connec
     start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     used = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))
-    counts = collections.Counter()
     for seed in seeds:
         report.send(seed)
         name, data = mutated(files, seed)
@@ -290,12 +306,9 @@ def worker(files: dict[str, bytes], seeds: range, reader: Reader, report: Connec
         if harm:
             outcome = f"code ran: {harm.pop()}"
             harm.clear()
-        if outcome not in ("read", "refused"):
-            report.send((seed, name, outcome))
-            outcome = "harm"
-        counts[outcome] += 1
+        report.send(outcome)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) - start
-    report.send((dict(counts), grown))
+    report.send({"grown": grown})
     report.close()
 
 
@@ -308,7 +321,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"fuzz_checkpoints: {folder} is no folder: name one with --files")
     files = originals(folder)
     begin = time.perf_counter()
-    counts, harmful, grown = collections.Counter(), [], 0
+    counts, harmful, grown = {"read": 0, "refused": 0}, [], 0
     first, last = _SEED.value, _SEED.value + _COUNT.value
     reader = read_by_python if _CONTROL.value else read
     context = multiprocessing.get_context("spawn")
@@ -318,23 +331,23 @@ def main(argv: list[str]) -> None:
         process = context.Process(target=worker, args=(files, seeds, reader, send))
         process.start()
         send.close()
-        current = first - 1
-        try:
+        current = None
+        with contextlib.suppress(EOFError):  # the other end is closed
             while True:
                 message = receive.recv()
                 if isinstance(message, int):
                     current = message
-                elif len(message) == 3:
-                    harmful.append(message)
+                elif isinstance(message, dict):
+                    grown = max(grown, message["grown"])
+                elif message in counts:
+                    counts[message] += 1
                 else:
-                    counts.update(message[0])
-                    grown = max(grown, message[1])
-                    current = seeds[-1]
-        except EOFError:
-            process.join()
+                    harmful.append((current, message))
+        process.join()
+        if current is None:
+            sys.exit("fuzz_checkpoints: a process ended before it read a file")
         if process.exitcode:
-            harmful.append((current, "", f"the process ended with {process.exitcode}"))
-            counts["harm"] += 1
+            harmful.append((current, f"the process ended with {process.exitcode}"))
         first = current + 1
     if _KEEP.value and harmful:
         os.makedirs(_KEEP.value, exist_ok=True)
@@ -343,7 +356,8 @@ def main(argv: list[str]) -> None:
             (pathlib.Path(_KEEP.value) / f"{seed}-{name}").write_bytes(data)
     report = {
         "files": _COUNT.value,
-        **{kind: counts[kind] for kind in ("read", "refused", "harm")},
+        **counts,
+        "harm": len(harmful),
         "originals": len(files),
         "seconds": round(time.perf_counter() - begin, 1),
         "megabytes_grown": round(grown / 2**20, 1),

@@ -19,7 +19,8 @@ h1 { margin-bottom: 0; } h2 { margin: 2.5rem 0 0.3rem; }
 p { max-width: 46rem; } .lead { color: #777; margin-top: 0.3rem; }
 figure { margin: 1rem 0; } figcaption { font-size: 0.85rem; color: #777; }
 img, video { max-width: 100%; border-radius: 6px; background: #8881; }
-.films { display: flex; flex-wrap: wrap; gap: 1rem; } .films figure { flex: 1 1 18rem; margin: 0; }
+.films { display: flex; flex-wrap: wrap; gap: 1rem; }
+.films figure { flex: 1 1 18rem; margin: 0; max-width: 36rem; } .films video { width: 100%; }
 pre { overflow-x: auto; background: #8881; padding: 0.8rem; border-radius: 6px; font-size: 0.8rem; }
 """.strip()
 

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "experiments"))
 import puppet_training
+
 from emojax.metrics.scenarios import HEAD, SHUFFLED, STATIC, TRUTH
 
 GOOD = {"psnr": 37.0, "psnr_head": 32.0, "psnr_mouth": 31.0, "lmd": 0.3, "lip_correlation": 0.8,

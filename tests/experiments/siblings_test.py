@@ -24,9 +24,10 @@ def test_what_fails_ends_with_its_message(siblings):
         siblings.run("print('...'); raise SystemExit('a note\\nthe reason')", quiet=True)
 
 
-@pytest.mark.parametrize(
-    "code", ["raise SystemExit(130)", "import os; os.kill(os.getpid(), 2); input()"]
-)
+BY_CTRL_C = "import signal; signal.signal(2, signal.SIG_DFL); signal.raise_signal(2)"
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(130)", BY_CTRL_C])
 def test_what_was_stopped_stops_its_caller(siblings, monkeypatch, capsys, code):
     monkeypatch.setattr(siblings.signal, "signal", lambda *_: None)  # the test's own stays
     assert siblings.until_stopped("name", lambda: siblings.run(code, quiet=True)) == 130
