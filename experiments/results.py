@@ -57,7 +57,6 @@ def write_page(out: pathlib.Path, films: list[pathlib.Path], *, is_puppet: bool)
     )
     sheet = out / "data" / doctor.SHEET
     sections = [
-        Section("The person", f"{person} Verdict: {verdict}.", [("what the doctor saw", sheet)]),
         Section(
             "Speech that was not recorded",
             "The head speaks sounds that it has not heard in training. Watch whether lips close "
@@ -87,6 +86,7 @@ def write_page(out: pathlib.Path, films: list[pathlib.Path], *, is_puppet: bool)
             [("held-out frames", out / "report.png")],
             (out / "report.txt").read_text(),
         ),
+        Section("The person", f"{person} Verdict: {verdict}.", [("what the doctor saw", sheet)]),
         Section(
             "The head itself",
             "Canonical 3D Gaussians, moved by two small networks: open them in any 3D Gaussian "
