@@ -64,15 +64,15 @@ class HeadFrame:
 
     def to_head(self, points: np.ndarray) -> np.ndarray:
         """Returns points [..., 2] of the picture in the head frame."""
-        return (points - self.origin) @ self.axes.T / self.unit
+        return np.einsum("...i,ji->...j", points - self.origin, self.axes) / self.unit
 
     def to_picture(self, points: np.ndarray) -> np.ndarray:
         """Returns points [..., 2] of the head frame in pixels of the picture."""
-        return points @ self.axes * self.unit + self.origin
+        return self.vectors(points) + self.origin
 
     def vectors(self, vectors: np.ndarray) -> np.ndarray:
         """Returns vectors [..., 2] of the head frame in pixels of the picture."""
-        return vectors @ self.axes * self.unit
+        return np.einsum("...i,ij->...j", vectors, self.axes) * self.unit
 
 
 def head_frame(landmarks: np.ndarray) -> HeadFrame:

@@ -75,7 +75,8 @@ def fit(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
     centres = motion.controls + motion.displacements
     kernel = _wendland(np.linalg.norm(centres[:, None] - centres[None], axis=-1))
     kernel[np.diag_indices_from(kernel)] += RIDGE
-    return centres, np.linalg.solve(kernel, -motion.displacements)
+    # Not by NumPy: its BLAS starts a thread on each core for this, and they wait for each other.
+    return centres, cv2.solve(kernel, -motion.displacements, flags=cv2.DECOMP_CHOLESKY)[1]
 
 
 def _wendland(distance: np.ndarray) -> np.ndarray:
@@ -95,12 +96,9 @@ def evaluate(centres: np.ndarray, weights: np.ndarray, points: np.ndarray) -> np
       points: [P, 2] in the head frame.
     """
     points, centres = np.float32(points), np.float32(centres)
-    squared = (
-        np.sum(points**2, axis=1)[:, None]
-        + np.sum(centres**2, axis=1)[None]
-        - 2 * points @ centres.T
-    )
-    return _wendland(np.sqrt(np.maximum(squared, 0))) @ np.float32(weights)
+    x = points[:, 0, None] - centres[None, :, 0]
+    y = points[:, 1, None] - centres[None, :, 1]
+    return np.einsum("pc,cd->pd", _wendland(cv2.magnitude(x, y)), np.float32(weights))
 
 
 def build(motion: Motion, shape: tuple[int, ...]) -> Field | None:

@@ -47,6 +47,16 @@ def test_an_interrupted_film_leaves_nothing(sound, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_nobody_watches_a_line_a_minute_tells_the_time_left(capsys):
+    film = command.module("film")
+    ticks = iter(np.arange(0, 4000, 30.0))
+    assert list(film.lines(range(8), "film", clock=lambda: next(ticks))) == list(range(8))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3
+    assert said[-1].startswith("film: ")
+    assert "of 8 frames, about " in said[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
