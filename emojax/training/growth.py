@@ -19,7 +19,7 @@ from emojax.gaussians import SlotMap, density, harmonics
 from emojax.head import Branch
 from emojax.training import schedules
 from emojax.training.objectives import GREEN
-from emojax.training.recipe import CLOUD, Density, Stage
+from emojax.training.recipe import SLOTTED, Density, Stage
 from emojax.training.state import State
 from emojax.types import Camera
 
@@ -154,7 +154,7 @@ def _is_background(cloud, camera: Camera, step: jax.Array, stage: Stage) -> jax.
 def _follow(state: State, branch: Branch, cloud, slots: SlotMap, *, statistics: bool) -> State:
     """The state with another cloud, and all that is kept by slot moved with it."""
     moments = dict(state.moments)
-    for name in (f"{branch}.{field}" for field in CLOUD):
+    for name in (f"{branch}.{field}" for field in SLOTTED):
         if name in moments:
             moments[name] = density.reset_moments(moments[name], slots)
     kept = dict(state.statistics)

@@ -16,6 +16,8 @@ from typing import Literal
 from emojax.head import BRANCHES, HeadConfig, NormalsReach
 
 CLOUD = ("means", "quaternions", "scales", "opacities", "harmonics")
+# What is kept for each Gaussian of a cloud, where it has normals.
+SLOTTED = (*CLOUD, "normals")
 # All that makes a head speak: the clouds' fields and the motion networks.
 SPEAKING = tuple(f"{branch}.{name}" for branch in BRANCHES for name in (*CLOUD, "motion"))
 # Whatever can train.

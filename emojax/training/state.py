@@ -13,7 +13,7 @@ from flax import struct
 from emojax.gaussians import DensityStatistics, init_statistics
 from emojax.head import BRANCHES, Head
 from emojax.training import optimizer
-from emojax.training.recipe import CLOUD, Stage
+from emojax.training.recipe import SLOTTED, Stage
 
 # The cameras' extent is this times the largest distance from their mean (3DGS).
 EXTENT_MARGIN = 1.1
@@ -82,9 +82,7 @@ def put(head: Head, parts: Mapping[str, Any]) -> Head:
       parts: by name.
     """
     for branch in BRANCHES:
-        fields = {
-            f: parts[f"{branch}.{f}"] for f in (*CLOUD, "normals") if f"{branch}.{f}" in parts
-        }
+        fields = {f: parts[f"{branch}.{f}"] for f in SLOTTED if f"{branch}.{f}" in parts}
         changed = {branch: getattr(head, branch).replace(**fields)} if fields else {}
         if f"{branch}.motion" in parts:
             changed[f"{branch}_motion"] = parts[f"{branch}.motion"]

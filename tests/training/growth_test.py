@@ -16,8 +16,8 @@ EXTENT = 0.1
 DENSITY = small.face_stage().density
 
 
-def _state(stage, *, gradient=0.0, step=4):
-    head = heads.init(jax.random.key(0), small.HEAD)
+def _state(stage, *, gradient=0.0, step=4, config=small.HEAD):
+    head = heads.init(jax.random.key(0), config)
     state = states.begin(jax.random.key(1), head, stage)
     seen = state.statistics["face"]
     statistics = {
@@ -33,6 +33,20 @@ def _state(stage, *, gradient=0.0, step=4):
 
 def _round(state, stage, clip):
     return growth.take_round(state, clip.camera(0), stage=stage, extent=EXTENT)
+
+
+def test_normals_follow_their_gaussians(clip):
+    stage = small.surface_stage()
+    state = _state(stage, gradient=1.0, config=small.EMOTIONAL)
+    named = jnp.arange(state.head.face.capacity, dtype=jnp.float32)[:, None] * jnp.ones(3)
+    face = state.head.face.replace(normals=named)
+    after, counts = _round(state.replace(head=state.head.replace(face=face)), stage, clip)
+    assert counts.capacity == 2 * small.HEAD.face_capacity
+    assert after.head.face.normals.shape == (counts.capacity, 3)
+    assert after.moments["face.normals"].mu.shape == (counts.capacity, 3)
+    # A Gaussian and its child have the normal of the one that they come from.
+    living = np.asarray(after.head.face.normals)[np.asarray(after.head.face.alive), 0]
+    assert set(living) <= set(range(small.HEAD.face_points))
 
 
 def test_nothing_to_do_changes_nothing_but_the_statistics(clip):
