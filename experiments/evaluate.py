@@ -10,6 +10,14 @@ report.png (truth, head, difference and mouth of a few frames: worst first, then
 Pictures are measured as floats, before any encoding. Last it times the whole path from a sound to a
 film. Fewer than 25 frames decide nothing: then the table has no verdicts.
 
+Scenario "emotion": the same frames at the twelve points of emotion at which papers test, or with
+--audio as long as a sound that the head has not heard. On a puppet's film (experiments/film.py)
+every rendering is set beside its true twin; on other clips, and with another sound, only what lips
+keep and which emotion is seen is measured. Controls: the head without its emotion branch, with one
+emotion for all points, with other points' emotions. report.png shows the points. Emotions are read
+by a reader of landmarks (emojax/emotion/reading.py), whose own error and what it makes of the twins
+stand in the table.
+
 LPIPS needs weights that are not included: emojax/experts/lpips.py says how to make the file.
 """
 
@@ -17,30 +25,42 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Iterable
+from typing import NamedTuple
 
+import numpy as np
 import tqdm
 from absl import app, flags
 
 from emojax.data import clip as clips
 from emojax.data import files
 from emojax.data.errors import DataError
-from emojax.drive import frames, speed
+from emojax.drive import frames, hearing, sound, speed
+from emojax.emotion import estimate, reading
 from emojax.experts import lpips
 from emojax.metrics import (
     drawing,
+    emotional,
+    emotional_report,
+    emotional_sheet,
     measure,
     report,
     scenarios,
     sheet,
 )
+from emojax.puppet import truth, twins
 from emojax.training import checkpoints
 
 INTERRUPTED = 130  # exit code of shells for SIGINT
 
 _RUN = flags.DEFINE_string("run", None, "folder of a trained head", required=True)
-_SCENARIO = flags.DEFINE_enum("scenario", "self", ["self"], "what the head is asked to do")
+_SCENARIO = flags.DEFINE_enum(
+    "scenario", "self", ["self", "emotion"], "what the head is asked to do"
+)
 _OUT = flags.DEFINE_string("out", None, "report to write, .json", required=True)
 _DATA = flags.DEFINE_string("data", None, "folder of the clip, if not the one trained on")
+_AUDIO = flags.DEFINE_string(
+    "audio", None, "sound for the scenario emotion; that of the held-out frames by default"
+)
 _LPIPS = flags.DEFINE_string("lpips", None, "weights of LPIPS, .npz; not measured by default")
 _MAX_FRAMES = flags.DEFINE_integer(
     "max_frames", None, "measure only so many of the held-out frames, the first", lower_bound=1
@@ -48,8 +68,8 @@ _MAX_FRAMES = flags.DEFINE_integer(
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace an earlier report")
 
 
-def evaluate() -> str:
-    """Measures, writes the report, and returns its table."""
+def _places() -> dict[str, pathlib.Path]:
+    """Where the report's files go, by suffix; none of them is there."""
     out = pathlib.Path(_OUT.value)
     if out.suffix != ".json":
         raise DataError(
@@ -69,6 +89,19 @@ def evaluate() -> str:
         )
     files.make_folder(out.parent)
     files.check_writable(out.parent)
+    return places
+
+
+def evaluate() -> str:
+    """Measures, writes the report, and returns its table."""
+    places = _places()
+    is_emotion = _SCENARIO.value == "emotion"
+    if _AUDIO.value is not None and not is_emotion:
+        raise DataError(
+            expected="--audio with --scenario emotion",
+            got=f"--scenario {_SCENARIO.value}",
+            fix="Leave it out: this scenario needs the truth, and its sound.",
+        )
     try:
         weights = lpips.load(_LPIPS.value) if _LPIPS.value else None
     except ValueError as error:
@@ -78,29 +111,86 @@ def evaluate() -> str:
     for note in run.notes:
         print(f"note: {note}", file=sys.stderr)
     clip = clips.load(folder, size=run.size, features=run.features, force=run.forced)
-    rows = scenarios.held_out(clip, limit=_MAX_FRAMES.value)
-    exam = measure.prepare(
-        clip, rows, weights=weights, progress=lambda pictures: _bar(pictures, "judge", len(rows))
-    )
+    if run.head.config.emotion != "none":
+        clip = estimate.fill(clip)  # as at training
     trained = frames.ready(run.head)
-    render = drawing.drawn_by(trained, clip)
-    scores = scenarios.self_reconstruction(
-        exam, render, progress=lambda pictures, name: _bar(pictures, name, len(rows))
-    )
     about = {
         "run": pathlib.Path(_RUN.value).resolve().name,
         "recipe": run.recipe.name,
         "trained_to": dataclasses.asdict(run.place),
         "head": _described(trained),
     }
+    made = _emotion(trained, clip, about) if is_emotion else _self(trained, clip, about, weights)
+    files.write_picture(places[".png"], made.sheet)
+    files.write_text(places[".csv"], made.frames)
+    files.write_text(places[".txt"], made.text)
+    files.write_text(places[".json"], report.to_json(made.found))
+    return f"{made.text}\nSee {', '.join(str(path) for path in places.values())}."
+
+
+class Made(NamedTuple):
+    """A report: values, as a table, of every frame, and a picture."""
+
+    found: dict
+    text: str
+    frames: str
+    sheet: np.ndarray
+
+
+def _self(trained, clip, about: dict, weights) -> Made:
+    """The head on held-out frames as they are."""
+    rows = scenarios.held_out(clip, limit=_MAX_FRAMES.value)
+    exam = measure.prepare(
+        clip, rows, weights=weights, progress=lambda pictures: _bar(pictures, "judge", len(rows))
+    )
+    render = drawing.drawn_by(trained, clip)
+    scores = scenarios.self_reconstruction(
+        exam, render, progress=lambda pictures, name: _bar(pictures, name, len(rows))
+    )
     found = report.build(exam, scores, about=about) | {"speed": _speed(trained, clip)}
-    text, lines = report.to_text(found), report.to_csv(exam, scores)
     drawn = sheet.sheet(exam, scores[scenarios.HEAD], render)
-    files.write_picture(places[".png"], drawn)
-    files.write_text(places[".csv"], lines)
-    files.write_text(places[".txt"], text)
-    files.write_text(places[".json"], report.to_json(found))
-    return f"{text}\nSee {', '.join(str(path) for path in places.values())}."
+    return Made(found, report.to_text(found), report.to_csv(exam, scores), drawn)
+
+
+def _emotion(trained, clip, about: dict) -> Made:
+    """The head on held-out frames with twelve emotions."""
+    if trained.config.emotion == "none":
+        raise DataError(
+            expected="a head that was trained with emotions, for --scenario emotion",
+            got="one without",
+            fix="Make emotional pictures of the data set with experiments/emotional_faces.py and "
+            "train again.",
+        )
+    rows = scenarios.held_out(clip, limit=_MAX_FRAMES.value)
+    windows = None
+    if _AUDIO.value is not None:
+        heard = sound.read(_AUDIO.value)
+        rows = rows[: heard.num_frames]
+        windows = hearing.hear(heard, clip.audio).at(np.arange(len(rows)))
+    has_truth = (clip.folder / truth.PERFORMANCE).exists()
+    exam = emotional.prepare(
+        clip,
+        rows,
+        reading.default(),
+        recording=twins.read(clip.folder) if has_truth else None,
+        windows=windows,
+        progress=lambda pictures: _bar(pictures, "judge", len(rows)),
+    )
+    renders = emotional.Renders(
+        felt=drawing.drawn_by(trained, clip),
+        plain=drawing.drawn_by(trained, clip, emotional=False),
+        normals=drawing.normals_drawn_by(trained, clip) if trained.config.normals else None,
+    )
+    outcome = emotional.examine(
+        exam, renders, progress=lambda instants: _bar(instants, "emotions", len(rows))
+    )
+    found = emotional_report.build(exam, outcome, about=about)
+    return Made(
+        found,
+        emotional_report.to_text(found),
+        emotional_report.to_csv(exam, outcome),
+        emotional_sheet.sheet(outcome.shown),
+    )
 
 
 def _described(head) -> dict:

@@ -6,9 +6,9 @@
 Without a video a puppet is filmed: nothing is downloaded, and all that a video does not tell is
 known of it, emotions too. With --video the video is preprocessed instead. The clip is examined, a
 head is trained, measured on the last eleventh of the clip, which it has not seen, beside controls,
-and speaks: the sounds of --audio; without any, a new sentence in a new voice where espeak-ng is
-installed (pip install 'emojax[speech]'; a puppet needs it anyway), or that unseen part. A head that
-has learned emotions shows them.
+and speaks: the sounds of --audio; without any, a puppet a new sentence in a new voice, and the head
+of a video that unseen part. A head that has learned emotions shows them. Puppets need the extra
+`speech` (pip install 'emojax[speech]').
 
     out/index.html  all of it, to open in a browser
     out/data        the data set, with the doctor's verdict in doctor.txt
@@ -195,12 +195,9 @@ def shoot(data: pathlib.Path, seed: int) -> None:
     step("doctor", f"--data={data}")
 
 
-def new_sentence(path: pathlib.Path, seed: int) -> pathlib.Path | None:
-    """Writes a sentence in the voice of the next puppet, or None where nothing can speak."""
-    try:
-        spoken = espeak.speak(TEXT, voice=population.cast(seed + 1).voice)
-    except DataError:
-        return None
+def new_sentence(path: pathlib.Path, seed: int) -> pathlib.Path:
+    """Writes a sentence in the voice of the next puppet."""
+    spoken = espeak.speak(TEXT, voice=population.cast(seed + 1).voice)
     soundfile.write(path, spoken.samples, audio.RATE)
     return path
 
@@ -257,8 +254,9 @@ def quickstart() -> None:
     with clock.anew("evaluate"):
         step("evaluate", f"--run={run}", f"--out={report}", "--overwrite")
     if not sounds:
-        said = new_sentence(out / f"{SENTENCE}.wav", seed)
-        sounds = [said or held_out_sound(data, out / f"{HELD_OUT}.wav")]
+        is_film = video is None
+        path = out / f"{SENTENCE if is_film else HELD_OUT}.wav"
+        sounds = [new_sentence(path, seed) if is_film else held_out_sound(data, path)]
     films = [out / f"{path.stem}.mp4" for path in sounds]
     with clock.anew("render"):
         for path, made in zip(sounds, films, strict=True):

@@ -1,16 +1,14 @@
 """The web page of results: whole, safe, with nothing missing."""
 
 import html.parser
-import pathlib
-import sys
 
 import numpy as np
 import pytest
 
 from emojax.data import files
+from tests.experiments import command
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "experiments"))
-import page
+page = command.module("page")
 
 
 class Reader(html.parser.HTMLParser):

@@ -1,16 +1,13 @@
 """The aims of training on puppets, and the table."""
 
 import copy
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "experiments"))
-import puppet_training
-
 from emojax.metrics.scenarios import HEAD, SHUFFLED, STATIC, TRUTH
+from tests.experiments import command
 
+puppet_training = command.module("puppet_training")
 GOOD = {"psnr": 37.0, "psnr_head": 32.0, "psnr_mouth": 31.0, "lmd": 0.3, "lip_correlation": 0.8,
         "silent_motion": 0.4}  # fmt: skip
 
