@@ -24,10 +24,13 @@ the last two cases nothing is left behind.
 """
 
 import pathlib
+import shutil
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import jax
+import tqdm
 from absl import app, flags
 
 from emojax.data import audio
@@ -61,6 +64,7 @@ _WORKERS = flags.DEFINE_integer("workers", 2, "threads that draw", lower_bound=1
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace a film that is there")
 
 LENGTH = 60.0  # seconds, of the package's sentences
+EVERY = 60.0  # seconds between lines where nobody watches a bar
 
 
 def plan() -> take.Take:
@@ -86,11 +90,30 @@ def plan() -> take.Take:
     return take.talk(actor, _LENGTH.value or LENGTH, voice=_VOICE.value, course=course)
 
 
-def bar(iterable, what="film"):
-    """A progress bar with the time left."""
-    from tqdm import tqdm
+def watch(frames: Sequence[int], what: str) -> Iterable[int]:
+    """A progress bar with the time left; on no terminal a line a minute."""
+    if not sys.stderr.isatty():
+        return lines(frames, what)
+    # Containers' terminals may say that they are 0 x 0 large; tqdm would draw nothing then.
+    columns, rows = shutil.get_terminal_size()
+    return tqdm.tqdm(frames, what, unit=" frames", ncols=columns - 1, nrows=rows, leave=False)
 
-    return tqdm(iterable, what, unit=" frames", disable=None, leave=False)
+
+def lines(
+    frames: Sequence[int], what: str, *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[int]:
+    """The frames; says each minute, on stderr, how many are left and how long they will take."""
+    said, begun = clock(), None
+    for done, frame in enumerate(frames):
+        now = clock()
+        # The first frame was long in coming: it waited for compilation.
+        begun = begun or (now if done else None)
+        if begun is not None and now > begun and now - said >= EVERY:
+            said, left = now, len(frames) - done
+            minutes = left * (now - begun) / (done - 1) / 60
+            text = f"{what}: {done:,} of {len(frames):,} frames, about {minutes:.1f} minutes left"
+            print(text, file=sys.stderr, flush=True)
+        yield frame
 
 
 def main(argv: list[str]) -> int:
@@ -117,7 +140,7 @@ def main(argv: list[str]) -> int:
             form=form,
             overwrite=_OVERWRITE.value,
             workers=_WORKERS.value,
-            progress=bar,
+            progress=lambda frames: watch(frames, "film"),
         )
         if _TWINS.value:
             emotional.write(
@@ -125,12 +148,13 @@ def main(argv: list[str]) -> int:
                 out,
                 _TWINS.value,
                 workers=_WORKERS.value,
-                progress=lambda numbers: bar(numbers, "twins"),
+                progress=lambda numbers: watch(numbers, "twins"),
             )
     except DataError as error:
         sys.exit(f"film: {error}")
     except KeyboardInterrupt:
-        print("film: stopped; nothing is left of it", file=sys.stderr)
+        left = "the film is whole, its twins are not" if out.exists() else "nothing is left of it"
+        print(f"film: stopped; {left}", file=sys.stderr)
         return INTERRUPTED
     seconds = time.perf_counter() - begin
     count = len(planned) * (1 + form.views)

@@ -17,7 +17,7 @@ there all the same.
 import importlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -65,12 +65,15 @@ class Contestant(NamedTuple):
     first: float
 
 
-def ours(arrays: Sequence[np.ndarray], camera: Any, *, settings: dict[str, str]) -> Contestant:
+def ours(
+    arrays: Sequence[np.ndarray], camera: Any, *, name: str, settings: dict[str, str]
+) -> Contestant:
     """Returns our kernels on a case.
 
     Args:
       arrays: the five of `splatting.splat`, each with a leading dimension of images.
       camera: of all images.
+      name: of this contestant.
       settings: environment variables that choose among kernels, while they are traced.
     """
     operands = [jnp.asarray(x) for x in arrays]
@@ -103,7 +106,7 @@ def ours(arrays: Sequence[np.ndarray], camera: Any, *, settings: dict[str, str])
 
         return jax.jit(many)
 
-    old = {name: os.environ.get(name) for name in settings}
+    old = {variable: os.environ.get(variable) for variable in settings}
     os.environ.update(settings)
     try:
         begin = time.perf_counter()
@@ -115,33 +118,33 @@ def ours(arrays: Sequence[np.ndarray], camera: Any, *, settings: dict[str, str])
             "forward": loop(lambda *a: jnp.mean(draw(*a))),
             "both": loop(lambda *a: both(cotangent, *a)[1][0]),
         }
-        loops = {name: program.lower(*operands).compile() for name, program in loops.items()}
+        loops = {task: program.lower(*operands).compile() for task, program in loops.items()}
     finally:
-        for name, value in old.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        for variable, value in old.items():
+            os.environ.pop(variable) if value is None else os.environ.update({variable: value})
     queued = {}
 
-    def call(name, *operands):
-        queued[name] = programs[name](*operands)
+    def call(task, *operands):
+        queued[task] = programs[task](*operands)
 
-    def busy(name):
+    def busy(task):
         begin = time.perf_counter()
-        jax.block_until_ready(loops[name](*operands))
+        jax.block_until_ready(loops[task](*operands))
         return (time.perf_counter() - begin) / QUEUED
 
     memory = {}
-    for name, program in programs.items():
+    for task, program in programs.items():
         sizes = program.memory_analysis()
-        memory[name] = int(sizes.temp_size_in_bytes + sizes.output_size_in_bytes) if sizes else 0
+        memory[task] = int(sizes.temp_size_in_bytes + sizes.output_size_in_bytes) if sizes else 0
     images, gradients, pairs = jax.tree.map(np.asarray, programs["both"](cotangent, *operands))
     return Contestant(
-        name="ours" + "".join(f", {value}" for value in settings.values()),
+        name=name,
         calls={
             "forward": lambda: call("forward", *operands),
             "both": lambda: call("both", cotangent, *operands),
         },
         wait=lambda: jax.block_until_ready(queued),
-        device={name: lambda name=name: busy(name) for name in loops},
+        device={task: lambda task=task: busy(task) for task in loops},
         results=(images, list(gradients), int(pairs[0])),
         memory=memory,
         first=first,
@@ -287,7 +290,7 @@ def compare(
     arrays: Sequence[np.ndarray],
     camera: Any,
     *,
-    variants: Sequence[dict[str, str]],
+    variants: Mapping[str, dict[str, str]],
     rival: bool,
     blocks: int = 5,
     repeats: int = 40,
@@ -298,12 +301,14 @@ def compare(
       case: what it is called.
       arrays: the five of `splatting.splat`, each with a leading dimension of images.
       camera: of all images.
-      variants: settings of our kernels, each a contestant.
+      variants: settings of our kernels by name, each a contestant; "ours" is what `ratios` takes.
       rival: also gsplat, dense and packed.
       blocks: turns of each contestant.
       repeats: calls of a block.
     """
-    contestants = [ours(arrays, camera, settings=settings) for settings in variants]
+    contestants = [
+        ours(arrays, camera, name=name, settings=settings) for name, settings in variants.items()
+    ]
     row: dict[str, Any] = {"case": case._asdict(), "kernels": native.isa(), "errors": []}
     for packed in (False, True) if rival else ():
         try:

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 from absl import app, flags
 
-from emojax.data import audio, files, labels
+from emojax.data import audio, files
 from emojax.puppet import body, film, landmarks, lens, masks, picture, population, take
 from emojax.puppet.film import Format
 
@@ -61,14 +61,13 @@ def parts(planned: take.Take, size: int, rounds: int) -> dict[str, tuple[float, 
     actor, acted = jax.device_get((planned.actor, planned.performance.controls))
     instant = jax.tree.map(lambda leaf: leaf[len(planned) // 2], acted)
 
-    def draw(samples: int) -> picture.Picture:
-        drawn = picture.draw(actor.identity, instant, camera, scene=actor.scene, samples=samples)
+    def draw() -> picture.Picture:
+        drawn = picture.draw(actor.identity, instant, camera, scene=actor.scene, samples=4)
         return jax.block_until_ready(drawn)
 
-    hidden = labels.isin(masks.to_labels(np.asarray(draw(4).labels)), labels.HEAD)
+    hidden = film.near_the_body(masks.to_labels(np.asarray(draw().labels)))
     made = {
-        "draw": lambda: draw(4),
-        "draw, one ray a pixel": lambda: draw(1),
+        "draw": draw,
         "landmarks": lambda: jax.block_until_ready(
             landmarks.landmarks(actor.identity, instant, camera)
         ),
@@ -133,7 +132,7 @@ def main(argv: list[str]) -> None:
             rows.append(
                 {"size": size, "what": name, "ms": wall, "cpu_ms": cpu, "times_limit": None}
             )
-        print(table(rows[-5:]), flush=True)
+        print(table(rows), flush=True)
     report = {
         "command": "experiments/time_puppet.py "
         f"--sizes={','.join(_SIZES.value)} --frames={_FRAMES.value} --workers={_WORKERS.value}",

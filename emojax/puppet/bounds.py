@@ -27,7 +27,7 @@ def ellipsoids(rig: Rig) -> tuple:
     # The body's centre seen from the head: inverse of the rotation.
     offset = (0.0 - t[0], -1.27 - t[1], -0.17 - t[2])
     center = tuple(sum(r[3 * j + k] * offset[j] for j in range(3)) for k in range(3))
-    return head, neck, (center, (1.5 * chest.rx + 0.15, 0.72, 1.5 * chest.rx + 0.15))
+    return head, neck, (center, (1.6 * chest.rx + 0.20, 0.80, 1.5 * chest.rx + 0.15))
 
 
 def along(

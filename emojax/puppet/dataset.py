@@ -19,7 +19,7 @@ import numpy as np
 from emojax.data import action_units, arrays, audio, audio_features, cameras, files, labels, record
 from emojax.data import background as backgrounds
 from emojax.data import landmarks as landmark_files
-from emojax.data import torso as torsos
+from emojax.data.labels import Label
 from emojax.puppet import masks
 from emojax.puppet.controls import ACTION_UNITS
 from emojax.puppet.landmarks import Landmarks
@@ -51,6 +51,9 @@ class Shot:
       depth: [H, W] metres, infinite in the background.
       normals: [H, W, 3] room axes, 0 in the background.
       landmarks: of the frame, in the room.
+      pose: [4, 4] head to room, metres.
+      body: uint8 [H, W, 3], neck and clothes where the head hides them.
+      covered: [H, W] bool, where there is body behind the head.
     """
 
     number: int
@@ -59,6 +62,9 @@ class Shot:
     depth: np.ndarray
     normals: np.ndarray
     landmarks: Landmarks
+    pose: np.ndarray
+    body: np.ndarray
+    covered: np.ndarray
 
 
 def begin(folder: pathlib.Path, background: np.ndarray) -> np.ndarray:
@@ -93,10 +99,17 @@ def write_frame(folder: pathlib.Path, shot: Shot, background: np.ndarray) -> Non
     files.write_array(folder / files.TEETH / f"{name}.npy", teeth)
     still = backgrounds.composite(shot.image, seen, background)
     files.write_picture(folder / files.GROUND_TRUTH / f"{name}.jpg", still)
-    body = torsos.torso(shot.image, seen, background)
-    files.write_picture(folder / files.TORSO / f"{name}.png", body)
+    files.write_picture(folder / files.TORSO / f"{name}.png", _torso(shot, seen))
     points = landmark_pixels(shot.landmarks.points)
     landmark_files.write_lms(folder / files.FRAMES / f"{name}.lms", points)
+
+
+def _torso(shot: Shot, seen: np.ndarray) -> np.ndarray:
+    """Neck and clothes, those behind the head too, RGBA uint8 [H, W, 4]; 0 elsewhere."""
+    is_body = labels.isin(seen, (Label.NECK, Label.TORSO))
+    color = np.where(is_body[..., None], shot.image, shot.body)
+    alpha = np.where(is_body | shot.covered, np.uint8(255), np.uint8(0))
+    return np.dstack([np.where(alpha[..., None] > 0, color, np.uint8(0)), alpha])
 
 
 def landmark_pixels(points: np.ndarray) -> np.ndarray:

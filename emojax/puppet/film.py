@@ -22,9 +22,11 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from emojax.data import files
+from emojax.data import files, labels
 from emojax.data.errors import DataError
-from emojax.puppet import dataset, landmarks, lens, picture, rig, sensor, truth
+from emojax.data.labels import Label
+from emojax.opencv import cv2
+from emojax.puppet import body, dataset, landmarks, lens, masks, picture, rig, sensor, truth
 from emojax.puppet.dataset import Shot
 from emojax.puppet.landmarks import Landmarks
 from emojax.puppet.lens import Lens
@@ -36,6 +38,7 @@ FORMAT = 1
 MULTIPLE = 8  # of which sizes must be: encoders and networks halve pictures three times
 SMALLEST, LARGEST = 64, 2048
 MOST_VIEWS = 16
+HIDDEN = 0.12  # of the picture: so far behind the head the body is drawn. A nod moves it by 0.05.
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -169,42 +172,70 @@ def _shoot_view(take, folder, form, view_lens, number, workers, progress) -> Non
     """Writes the data set of one camera."""
     camera = jax.device_get(lens.camera(view_lens, form.size))
     # Numbers on the host: slices of arrays on the device cost more than a small picture.
-    actor, acted = jax.device_get((take.actor, take.performance.controls))
+    acted = jax.device_get(take.performance.controls)
+    identity, scene, eye = jax.device_put((take.actor.identity, take.actor.scene, camera))
     files.make_folder(folder)
-    behind = dataset.begin(folder, _to_bytes(picture.empty(actor.scene, camera)))
+    behind = dataset.begin(folder, _to_bytes(picture.empty(scene, eye)))
     if form.has_truth:
         truth.begin(folder)
     noise_seed = take.actor.seed * (MOST_VIEWS + 1) + number
 
     def render(t: int) -> Shot:
         instant = jax.tree.map(lambda leaf: leaf[t], acted)
-        drawn = picture.draw(
-            actor.identity, instant, camera, scene=actor.scene, samples=form.samples
+        drawn = picture.draw(identity, instant, eye, scene=scene, samples=form.samples)
+        found = landmarks.landmarks(identity, instant, eye)
+        pose = _pose(instant)
+        hidden = near_the_body(masks.to_labels(np.asarray(drawn.labels)))
+        rest = body.behind(identity, instant, eye, scene, hidden)
+        drawn, found, pose, rest = jax.device_get((drawn, found, pose, rest))
+        return Shot(
+            number=t,
+            image=sensor.noisy(_to_bytes(drawn.image), form.noise, noise_seed, t),
+            regions=drawn.labels,
+            depth=drawn.depth,
+            normals=drawn.normals,
+            landmarks=found,
+            pose=pose,
+            body=_to_bytes(rest.image),
+            covered=rest.covered,
         )
-        found = landmarks.landmarks(actor.identity, instant, camera)
-        drawn, found = jax.device_get((drawn, found))
-        image = sensor.noisy(_to_bytes(drawn.image), form.noise, noise_seed, t)
-        return Shot(t, image, drawn.labels, drawn.depth, drawn.normals, found)
 
-    def write(shot: Shot) -> Landmarks:
+    def write(shot: Shot) -> tuple[Landmarks, np.ndarray]:
         dataset.write_frame(folder, shot, behind)
         if form.has_truth:
             truth.write_frame(folder, shot, camera)
-        return shot.landmarks
+        return shot.landmarks, shot.pose
 
     count = len(take)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         shots = _in_order(pool, render, range(count), 2 * workers)
         written = _in_order(pool, write, _compressed(shots, form.compression), 2 * workers)
         found = [seen for _, seen in zip(progress(range(count)), written, strict=True)]
-    found = jax.tree.map(lambda *rows: np.stack(rows), *found)
-    poses = np.asarray(jax.vmap(rig.head_to_world)(acted))
+    found, poses = jax.tree.map(lambda *rows: np.stack(rows), *found)
     dataset.write_tracks(folder, take, camera, found, poses)
     if form.has_truth:
         truth.write_tracks(folder, take)
         truth.write_performance(folder, take, camera, found, poses)
     files.write_text(folder / MANIFEST, json.dumps(_manifest(take, form, view_lens), indent=1))
     dataset.finish(folder, count)
+
+
+_pose = jax.jit(rig.head_to_world)
+
+
+def near_the_body(seen: np.ndarray) -> np.ndarray:
+    """Returns where the head hides body that may come to light when it moves.
+
+    Args:
+      seen: uint8 [H, W] of `labels.Label`.
+
+    Returns:
+      bool [H, W].
+    """
+    shown = labels.isin(seen, (Label.NECK, Label.TORSO)).view(np.uint8)
+    reach = 2 * round(HIDDEN * len(seen)) + 1
+    near = cv2.dilate(shown, cv2.getStructuringElement(cv2.MORPH_RECT, (reach, reach))) > 0
+    return near & labels.isin(seen, labels.HEAD)
 
 
 def _in_order(

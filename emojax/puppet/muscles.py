@@ -122,8 +122,9 @@ def _mouth(i, a, pucker, press, bite, tongue, mouth_y, hang) -> Mouth:
         cavity=cavity,
         tongue=Ball(
             jnp.float32(0.0),
-            tongue_y + (0.032 + 0.6 * drop) * tongue,
-            tongue_z + 0.035 * tongue,
+            # The tip comes between the teeth, under the edge of the upper ones.
+            tongue_y + (0.018 + 0.6 * drop) * tongue,
+            tongue_z + 0.052 * tongue,
             0.070 - 0.012 * tongue,
             jnp.float32(0.030),
             jnp.float32(0.085),

@@ -29,6 +29,7 @@ _TUCK = 0.010  # lips go on behind the opening's edges: shut ones touch in a lin
 _LIP_DEPTH = 0.045  # behind the lips' front the cavity is wider than their opening
 _CAVITY_BACK = 0.10  # z of its back wall
 _TEETH_BEND = 2.4  # the teeth's front is teeth_z - 2.4 x^2
+_FLESH = 0.006  # of lips and cheeks over the teeth, at least
 BARE = 0.012  # where hair or cloth ends, its surface is this far under the skin
 
 
@@ -77,15 +78,32 @@ def distances(rig: Rig, x: jax.Array, y: jax.Array, z: jax.Array, *, fine: bool)
     skin = _head(rig, cranium, ax, y, z)
     if fine:
         skin = skin - folds(rig, ax, y, z)[0] - _brow_relief(rig, ax, y, z)
-    neck = capsule(rig.body.neck, x, y, z)
-    torso = _torso(rig, abs_bx, by, bz)
-    neck = join(neck, torso + 0.012, blend=0.10)
+    neck, cloth = _body(rig, x, y, z, abs_bx, by, bz)
     skin = join(skin, neck, blend=0.05)
     skin, teeth, tongue = _mouth(rig, skin, ax, y, z)
     skin, eye = _eye(rig, skin, ax, y, z)
     hair = _hair(rig, cranium, x, ax, y, z, fine)
-    cloth = _cloth(rig, neck, abs_bx, by, bz)
     return Distances(skin, eye, teeth, tongue, hair, cloth, neck)
+
+
+def body(rig: Rig, x: jax.Array, y: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the distances to the skin of neck and torso, and to the cloth, without a head.
+
+    Args:
+      rig: of one instant.
+      x: [...] head frame, as y and z.
+      y: [...].
+      z: [...].
+    """
+    bx, by, bz = to_body(rig, x, y, z)
+    return _body(rig, x, y, z, jnp.sqrt(bx * bx + _FOLD_EPSILON), by, bz)
+
+
+def _body(rig, x, y, z, abs_bx, by, bz):
+    """Skin and cloth of the body, in the coordinates of head and body."""
+    torso = _torso(rig, abs_bx, by, bz)
+    neck = join(capsule(rig.body.neck, x, y, z), torso + 0.012, blend=0.10)
+    return neck, _cloth(rig, neck, abs_bx, by, bz)
 
 
 def nearest(d: Distances) -> jax.Array:
@@ -146,7 +164,7 @@ def _mouth(rig: Rig, skin, x, y, z):
     prism = jnp.maximum(slit, lip.front - 0.11 - z)
     behind = z - (lip.low_front - _LIP_DEPTH)
     room = jnp.maximum(jnp.maximum(ellipsoid(m.cavity, x, y, z), behind), _CAVITY_BACK - z)
-    skin = cut(skin, jnp.minimum(prism, room), blend=0.006)
+    whole, skin = skin, cut(skin, jnp.minimum(prism, room), blend=0.006)
     front = m.teeth_z - _TEETH_BEND * x * x
     arch = jnp.abs(z - front + 0.011) - 0.011
     # Edges: incisors a little longer than the teeth beside them.
@@ -155,9 +173,12 @@ def _mouth(rig: Rig, skin, x, y, z):
     low = m.rest_y - 0.034 - m.drop
     below = jnp.maximum(y - low, low - 0.045 - y)
     low_arch = jnp.abs(z - front + 0.013 - m.retreat) - 0.011
-    teeth = jnp.minimum(jnp.maximum(arch, above), jnp.maximum(low_arch, below))
+    lower = jnp.maximum(jnp.maximum(low_arch, below), x - 0.072)
+    teeth = jnp.minimum(jnp.maximum(arch, above), lower)
     teeth = jnp.maximum(teeth, x - 0.086) * 0.75
-    tongue = ellipsoid(m.tongue, x, y, z)
+    # Where flesh is thin (below the lips, in their corners) teeth and tongue stay under it.
+    teeth = jnp.maximum(teeth, whole + _FLESH)
+    tongue = jnp.maximum(ellipsoid(m.tongue, x, y, z), whole + _FLESH)
     return skin, teeth, tongue
 
 

@@ -16,7 +16,7 @@ from emojax.puppet import curves, noise, shape
 from emojax.puppet.folds import folds
 from emojax.puppet.masks import Region
 from emojax.puppet.palette import Look, blend
-from emojax.puppet.primitives import hump, mix, ramp
+from emojax.puppet.primitives import ellipsoid, hump, mix, ramp
 from emojax.puppet.rig import Rig
 
 _IRIS, _PUPIL = 0.37, 0.15  # radians seen from the ball's centre
@@ -66,7 +66,7 @@ def paint(
             (d.teeth, _teeth(rig, ax, y, z), Region.TEETH, 0.10, 0.25, 0.3),
             (d.tongue, _tongue(rig, ax, y, z), Region.TONGUE, 0.25, 0.1, 0.8),
             (d.hair, _hair(rig, looks, x, y, z), Region.HAIR, 0.07, 0.0, 0.3),
-            (d.cloth, _cloth(rig, looks, x, y, z), Region.TORSO, 0.0, 0.0, 0.0),
+            (d.cloth, cloth(rig, looks, x, y, z), Region.TORSO, 0.0, 0.0, 0.0),
         )
         for distance, other, number, broad, sharp, under in parts:
             nearer = distance < best
@@ -145,6 +145,9 @@ def _masks(rig, looks, x, y, z):
     behind = jnp.minimum(lip.front, lip.low_front) - z
     inner = ramp(behind, 0.016, 0.040) * ramp(slit, -0.035, -0.010) * ramp(z, 0.0, 0.05)
     inner = inner * ramp(mouth.half_width - ax, -0.03, 0.0)
+    # Inside of the cheeks, which a narrow mouth shows from the side.
+    walls = ramp(-ellipsoid(mouth.cavity, ax, y, z), -0.014, -0.006)
+    inner = jnp.maximum(inner, walls * ramp(behind, 0.030, 0.045))
     # Lashes and the fold of the upper lid.
     lid = curves.lids(eye, ax, y)
     along = hump(lid.u / (eye.half_width * 1.12))
@@ -239,8 +242,16 @@ def _hair(rig, looks, x, y, z):
     return tuple(c * level for c in looks.hair)
 
 
-def _cloth(rig, looks, x, y, z):
-    """Weave, and stripes where the pattern has some."""
+def cloth(rig: Rig, looks: Look, x: jax.Array, y: jax.Array, z: jax.Array) -> tuple:
+    """Returns the colour of the cloth: weave, and stripes where the pattern has some.
+
+    Args:
+      rig: of one instant.
+      looks: of the person.
+      x: [...] head frame, as y and z.
+      y: [...].
+      z: [...].
+    """
     bx, by, bz = shape.to_body(rig, x, y, z)
     weave = 1 + 0.06 * noise.wave(80 * bx + 9 * by) * noise.wave(80 * by)
     worn = 1 + 0.10 * noise.bumps(5 * bx, 5 * by, 5 * bz)
@@ -248,3 +259,18 @@ def _cloth(rig, looks, x, y, z):
     return tuple(
         mix(c, s, stripe) * weave * worn for c, s in zip(looks.cloth, looks.stripe, strict=True)
     )
+
+
+def bare(looks: Look, x: jax.Array, y: jax.Array, z: jax.Array) -> tuple:
+    """Returns the colour of skin far from everything in the face: of the neck.
+
+    Args:
+      looks: of the person.
+      x: [...] head frame, as y and z.
+      y: [...].
+      z: [...].
+    """
+    shade = 1 + 0.035 * noise.bumps(61 * x, 61 * y, 61 * z)
+    red = looks.blood * (0.15 + 0.25 * noise.bumps(9 * x + 3, 9 * y, 9 * z))
+    rates = (0.05, 0.42, 0.42)
+    return tuple(c * shade * (1 - rate * red) for c, rate in zip(looks.skin, rates, strict=True))

@@ -48,6 +48,7 @@ VISEMES, PHONEMES = "truth/visemes.npz", "truth/phonemes.csv"
 WORDS, TRANSCRIPT = "truth/words.csv", "truth/transcript.txt"
 DEPTH_UNIT = 1e-4  # metres
 _FULL = 65535
+_SLACK = 1e-6  # frames; less before a phoneme is rounding
 
 
 def encode_depth(depth: np.ndarray) -> np.ndarray:
@@ -219,7 +220,8 @@ def viseme_track(phonemes: tuple[Phoneme, ...] | None, num_frames: int) -> np.nd
         bounds = np.linspace(phoneme.start, phoneme.end, len(units) + 1) * files.FPS
         for unit, start, end in zip(units, bounds, bounds[1:], strict=False):
             number = inventory.VISEMES.index(inventory.viseme(unit))
-            track[int(np.ceil(start)) : int(np.ceil(end))] = number
+            first, last = (int(np.ceil(bound - _SLACK)) for bound in (start, end))
+            track[first:last] = number
     return track
 
 

@@ -27,7 +27,7 @@ CELL = 4
 # Half a cell's diagonal, and a little for rays that leave a pixel's centre, in pixels.
 _CELL_RADIUS = 0.5 * CELL * math.sqrt(2)
 # Rays at a time: on a CPU what one stage leaves to the next fits into the cache.
-CHUNK, GPU_CHUNK = 4096, 65536
+CHUNK, GPU_CHUNK = 2048, 65536
 CHANNELS = 8  # red, green, blue, distance, normal x, y, z, region
 
 

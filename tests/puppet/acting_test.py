@@ -183,3 +183,25 @@ def test_styles_vary_between_people():
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match=r"\[10, 2\]"):
         acting.perform(jax.random.key(0), lips(10), np.zeros(0), neutral(11))
+
+
+def test_lips_that_speak_leave_the_rest_of_the_face_alone():
+    said = lips(4, lips_part=0.8, jaw=0.5, width=1.0, press=np.float32([0, 0, 0, 1]), pucker=0.2)
+    spoken = acting.speaking(said)
+    assert not spoken.rotation.any()
+    assert not spoken.gaze.any()
+    units = np.asarray(spoken.action_units)
+    np.testing.assert_allclose(units[:, unit(25)], [4, 4, 4, 0], atol=1e-6)
+    np.testing.assert_allclose(units[:, unit(26)], 2.5)
+    acting_units = [unit(number) for number in (20, 25, 26)]
+    assert not np.delete(units, acting_units, axis=1).any()
+    np.testing.assert_allclose(spoken.pucker, 0.2)
+
+
+def test_silence_without_emotion_is_neutral():
+    """At rest nothing acts: controls are those of the neutral face."""
+    still = acting.feel(acting.speaking(lips(3)), neutral(3))
+    rest = controls.Controls.neutral()
+    for name in controls.Controls.__dataclass_fields__:
+        shown, expected = getattr(still, name), getattr(rest, name)
+        np.testing.assert_array_equal(shown, np.broadcast_to(expected, shown.shape))

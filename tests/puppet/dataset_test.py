@@ -49,7 +49,7 @@ def test_a_pixel_of_truth_leads_to_the_same_place_of_the_head_world():
         assert visible[t, k]
         u, v = np.floor(points[t, k]).astype(int)
         seen = found.world_to_camera[t] @ np.append(positions[t, k], 1)
-        assert abs(seen[2] - depth[v, u]) < 4e-3
+        assert abs(seen[2] - depth[v, u]) < 6e-3
 
 
 def test_landmark_files_count_pixels_from_zero():

@@ -62,3 +62,32 @@ def test_distances_change_slowly_enough_to_step_by():
 def test_the_body_frame_is_the_head_frame_of_a_straight_head():
     posed = muscles.pose(identity.average(), filmed.act())
     np.testing.assert_allclose(shape.to_body(posed, 0.1, -0.2, 0.3), (0.1, -0.2, 0.3), atol=1e-6)
+
+
+def test_the_body_alone_is_the_body_of_the_whole():
+    posed = muscles.pose(identity.average(), filmed.act(rotation=(0.1, 0.2, 0.0)))
+    rng = np.random.default_rng(1)
+    x, y, z = np.float32(rng.uniform((-0.9, -1.1, -0.5), (0.9, -0.5, 0.4), (500, 3)).T)
+    neck, cloth = shape.body(posed, x, y, z)
+    whole = PARTS(posed, x, y, z)
+    np.testing.assert_allclose(neck, whole.neck, atol=1e-5)
+    np.testing.assert_allclose(cloth, whole.cloth, atol=1e-5)
+    assert (np.asarray(whole.skin) <= np.asarray(neck) + 1e-5).all()
+
+
+def test_teeth_never_come_through_thin_flesh():
+    """Below the lips and in their corners, where the skin is nearest to the teeth."""
+    people = jax.vmap(identity.sample)(jax.random.split(jax.random.key(6), 12))
+    x, y = (a.ravel() for a in np.meshgrid(np.linspace(0, 0.1, 11), np.linspace(-0.45, -0.31, 15)))
+    z = np.linspace(0.16, 0.36, 101)
+    x, y, z = np.float32(np.broadcast_arrays(x[:, None], y[:, None], z))
+    posed = jax.vmap(muscles.pose, in_axes=(0, None))(people, filmed.act())
+    found = jax.vmap(lambda one: PARTS(one, x, y, z))(posed)
+
+    def front(distance):
+        """The farthest point in front that belongs to a part, [people, columns]."""
+        return np.where(np.asarray(distance) < 0, z, 0).max(axis=-1)
+
+    has_tooth = front(found.teeth) > 0
+    assert has_tooth.any()
+    assert (front(found.skin) - front(found.teeth))[has_tooth].min() > 0.002

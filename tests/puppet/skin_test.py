@@ -24,3 +24,16 @@ def test_paint_knows_what_it_covers():
     color = np.stack(found.color)
     assert color[:, 1].mean() < color[:, 2].mean()  # brow, forehead
     assert color[:, 3].max() < 0.1  # pupil
+
+
+def test_bare_skin_and_cloth_are_those_of_neck_and_torso():
+    person = identity.average()
+    posed, looks = muscles.pose(person, filmed.act()), palette.look(person)
+    x, y, z = jnp.array([[0.0, 0.3], [-0.62, -0.85], [0.07, 0.12]])
+    found = jax.jit(lambda *p: skin.paint(posed, looks, *p))(x, y, z)
+    assert list(np.asarray(found.region)) == [Region.NECK, Region.TORSO]
+    shown = np.stack(found.color)
+    np.testing.assert_allclose(np.stack(skin.bare(looks, x, y, z))[:, 0], shown[:, 0], rtol=0.1)
+    np.testing.assert_allclose(
+        np.stack(skin.cloth(posed, looks, x, y, z))[:, 1], shown[:, 1], rtol=1e-3
+    )

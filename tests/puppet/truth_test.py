@@ -37,7 +37,7 @@ def test_stored_normals_look_at_the_viewer():
     path = footage.folder() / truth.NORMALS / "0.png"
     normals = truth.decode_normals(truth.read_picture(path))
     hit = np.abs(normals).max(axis=-1) > 0
-    assert normals[hit][:, 2].min() > -0.5
+    assert np.quantile(normals[hit][:, 2], 0.01) > -0.1
     assert normals[hit][:, 2].mean() > 0.4
     rows = np.arange(len(normals))[:, None].repeat(normals.shape[1], axis=1)
     crown = hit & (rows < np.nonzero(hit.any(axis=1))[0][0] + 6)

@@ -37,7 +37,7 @@ def test_a_twin_differs_only_where_expression_acts(recording):
     still = np.isin(labels[0], STILL) & (labels[0] == labels[1])
     difference = np.abs(happy[0].image - angry[0].image).max(axis=-1)
     assert difference[labels[0] == Region.BACKGROUND].max() == 0
-    assert np.quantile(difference[still], 0.99) < 1e-3
+    assert np.quantile(difference[still], 0.99) < 5e-3
     face = np.isin(labels[0], (Region.SKIN, Region.LIPS, Region.BROW, Region.EYE))
     assert np.mean(difference[face] > 0.02) > 0.2
     moved = np.linalg.norm(happy[1].positions - angry[1].positions, axis=-1)
