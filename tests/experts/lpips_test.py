@@ -1,32 +1,20 @@
 """LPIPS: parity with the original's numbers, an independent forward pass, laws, damaged files."""
 
-import hashlib
-import json
-import os
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from emojax import experts
 from emojax.experts import lpips
-
-
-def _filled(name, shape, fill):
-    """One array of the golden data's rule: reproducible from its name."""
-    seed = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
-    noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(shape)
-    kind, _, factor = fill.partition("*")
-    scale = {"weight": np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 1, "bias": 0.01}[kind]
-    return np.float32(np.float64(np.float32(noise * scale)) * float(factor or 1))
+from tests.experts import golden
 
 
 def _arrays():
     """Random weights in the official layout."""
     return {
-        name: _filled(name, shape, "weight" if len(shape) > 1 else "bias*10")
-        for name, shape in lpips._shapes().items()
+        name: golden.filled(name, shape, "weight" if len(shape) > 1 else "bias*10")
+        for name, shape in lpips.layout({}, trunk="alex").items()
     }
 
 
@@ -40,59 +28,42 @@ def params(arrays):
     return lpips.from_official(arrays)
 
 
-@pytest.fixture(scope="module")
-def golden():
-    folder = os.environ.get("EMOJAX_GOLDEN")
-    if not folder:
-        pytest.skip("needs the original's numbers: EMOJAX_GOLDEN names their folder")
-    facts = json.loads((pathlib.Path(folder) / "lpips_alex.json").read_text())
-    arrays = {k: _filled(k, s, fill) for k, s, _, fill in facts["keys_trunk"] + facts["keys"]}
-    return np.load(pathlib.Path(folder) / "lpips_alex.npz"), lpips.from_official(arrays)
-
-
-def _golden_images(golden):
-    data, _ = golden
-    return (jnp.asarray(data[f"in.image{i}_u8"].transpose(0, 2, 3, 1) / 255.0) for i in range(2))
-
-
-def test_distances_are_the_originals(golden):
-    data, params = golden
-    image, target = _golden_images(golden)
-    want = data["out.distance"].ravel()
-    np.testing.assert_allclose(
-        lpips.distance(params, image, target), want, atol=2e-5 * np.abs(want).max()
+@pytest.mark.parametrize("name", ["lpips_alex", "lpips_vgg"])
+def test_outputs_intermediates_and_gradients_are_the_originals(name):
+    data = golden.data(name)
+    pair = [data[f"in.image{i}_u8"] / np.float32(127.5) - 1 for i in range(2)]
+    golden.parity(
+        name,
+        *pair,
+        fields=("keys_trunk", "keys"),
+        gradients={"distance_wrt_image0": ["distance"]},
+        routed=name == "lpips_vgg",
     )
+
+
+def test_pictures_from_0_to_1_have_the_originals_distance():
+    data = golden.data("lpips_alex")
+    params = golden.expert("lpips_alex", "keys_trunk", "keys").params
+    image, target = (
+        data[f"in.image{i}_u8"].transpose(0, 2, 3, 1) / np.float32(255) for i in (0, 1)
+    )
+    found = lpips.distance(params, image, target)
+    golden.check("lpips_alex", "out.distance", found[:, None, None, None])
     shares = np.stack(lpips.layer_distances(params, image, target))
-    np.testing.assert_allclose(
-        shares, data["out.per_layer"], atol=2e-5 * np.abs(data["out.per_layer"]).max()
-    )
+    golden.check("lpips_alex", "out.per_layer", shares)
 
 
-def test_features_are_the_originals(golden):
-    data, params = golden
-    image, _ = _golden_images(golden)
-    for k, found in enumerate(lpips.features(params, image)):
-        name = f"mid.relu_feature{k}_of_image0"
-        flat = np.asarray(found).transpose(0, 3, 1, 2).ravel()[:: int(data[f"{name}.step"])]
-        want = data[f"{name}.sub"]
-        np.testing.assert_allclose(flat, want, atol=2e-5 * np.abs(want).max())
-
-
-def test_gradients_are_the_originals(golden):
-    data, params = golden
-    image, target = _golden_images(golden)
-    seed = int(hashlib.sha256(b"cotangent:lpips_alex:distance").hexdigest()[:8], 16)
-    cotangent = np.random.Generator(np.random.PCG64(seed)).standard_normal((2, 1, 1, 1))
-    weights = np.float32(cotangent).ravel()
-    gradient = jax.grad(lambda image: jnp.sum(lpips.distance(params, image, target) * weights))(
-        image
-    )
-    # The original's pictures run from -1 to 1: their gradient is half of ours.
-    flat = (np.asarray(gradient).transpose(0, 3, 1, 2) / 2).ravel()
-    want = data["grad.distance_wrt_image0.sub"]
-    np.testing.assert_allclose(
-        flat[:: int(data["grad.distance_wrt_image0.step"])], want, atol=1e-4 * np.abs(want).max()
-    )
+def test_a_whole_module_of_lpips_is_taken(arrays, params):
+    whole = {"scaling_layer.shift": np.zeros((1, 3, 1, 1), np.float32)}
+    slices = {0: 1, 3: 2, 6: 3, 8: 4, 10: 5}
+    for name, array in arrays.items():
+        head, place, *rest = name.split(".")
+        if head == "features":
+            whole[".".join([f"net.slice{slices[int(place)]}", place, *rest])] = array
+        else:
+            whole[name] = whole[f"lins.{head[3:]}.{'.'.join([place, *rest])}"] = array
+    found = experts.from_state_dict("lpips_alex", whole)
+    assert lpips.fingerprint(found.params) == lpips.fingerprint(params)
 
 
 def _numpy_features(arrays, image):
