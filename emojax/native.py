@@ -2,12 +2,18 @@
 
 Nothing is loaded on import. The first call of `available` or `call` looks for a library that was
 built from these very sources for this very jaxlib: in the installed package, then in the user's
-cache. If there is none and a C++ compiler is present, it is built into the cache (about half a
-minute, once, with one line on stderr). If that fails too, one warning says why, and the XLA
-implementations serve.
+cache (`caches`). If there is none and a C++ compiler is present, it is built into the cache (about
+half a minute, once, with one line on stderr), or into a temporary folder where the cache is closed.
+If that fails too, one warning says why, and the XLA implementations serve.
+
+On a machine whose default device is an NVIDIA GPU the same holds for the CUDA kernels, which nvcc
+compiles for that GPU. Where a call will run is decided when it is traced: by `jax.default_device`
+where that is set, else by JAX's default backend.
 
 Environment: EMOJAX_NATIVE=0 never uses kernels; EMOJAX_ISA=avx512|avx2|portable chooses the
-instruction set; EMOJAX_CACHE names another cache folder; CXX names a compiler.
+instruction set; EMOJAX_CACHE names another cache folder; CXX names a compiler, CUDA_HOME a toolkit
+and EMOJAX_CUDA_ARCH the architectures to compile for; EMOJAX_DETERMINISTIC=1 makes sums of CUDA
+kernels the same bits in every run (those of CPU kernels always are).
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ import ctypes
 import functools
 import os
 import pathlib
+import re
 import sys
 import typing
 import warnings
@@ -26,8 +33,9 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import jaxlib
+from jax import extend
 
-from emojax import native_build
+from emojax import caches, native_build
 
 OPERATIONS = ("splat_forward", "splat_backward", "triplane_forward", "triplane_backward")
 
@@ -41,8 +49,36 @@ class NativeError(RuntimeError):
 
 
 def isa() -> str:
-    """Returns the instruction set whose kernels are used: one of `native_build.ISA_FLAGS`."""
-    return _forced_isa[-1] if _forced_isa else _default_isa()
+    """Returns whose kernels are used: a CPU's of `native_build.ISA_FLAGS`, or a device's."""
+    if _forced_isa:
+        return _forced_isa[-1]
+    return native_build.CUDA if platform() == "cuda" else _default_isa()
+
+
+def platform() -> str:
+    """Returns where a call that is traced now will run: "cpu", "cuda", or JAX's name of another."""
+    device = jax.config.jax_default_device
+    name = getattr(device, "platform", device) or jax.default_backend()
+    if name != "gpu":
+        return name
+    return "cuda" if "cuda" in extend.backend.get_backend("gpu").platform_version.lower() else name
+
+
+def is_device(isa_name: str) -> bool:
+    """Returns whether kernels are the device code's, on a GPU or emulated: isa_name is whose."""
+    return isa_name in native_build.DEVICE_KINDS
+
+
+def wants_determinism() -> bool:
+    """Returns whether device kernels shall give the same bits in every run.
+
+    So they do with EMOJAX_DETERMINISTIC=1, and where XLA is asked for the same by
+    --xla_gpu_deterministic_ops.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    by_xla = re.search(r"--xla_gpu_(deterministic_ops|exclude_nondeterministic_ops)(=true|\b(?!=))",
+                       flags)  # fmt: skip
+    return os.environ.get("EMOJAX_DETERMINISTIC") == "1" or bool(by_xla)
 
 
 def _default_isa() -> str:
@@ -55,9 +91,16 @@ def _default_isa() -> str:
 
 @contextlib.contextmanager
 def use_isa(name: str) -> Iterator[None]:
-    """Traces with the kernels of another instruction set inside a `with` block, for comparisons."""
-    if name not in native_build.supported_isas():
-        raise ValueError(f"isa is {name!r}, expected one of {native_build.supported_isas()}")
+    """Traces with the kernels of another instruction set inside a `with` block, for comparisons.
+
+    Args:
+      name: one of `native_build.supported_isas()`, "cuda", or "emulated": the device code on an
+        emulator of a GPU's threads, for tests alone; it needs no GPU and is far too slow for
+        anything else.
+    """
+    known = (*native_build.supported_isas(), *native_build.DEVICE_KINDS)
+    if name not in known:
+        raise ValueError(f"isa is {name!r}, expected one of {known}")
     _forced_isa.append(name)
     try:
         yield
@@ -95,22 +138,38 @@ def wants_kernels(implementation: Implementation, dtype: jnp.dtype) -> bool:
             raise ValueError(f"operands have dtype {dtype}, kernels expect float32 or float64")
         require()
         return True
-    return implementation == "auto" and has_dtype and jax.default_backend() == "cpu" and available()
+    has_kernels = platform() in ("cpu", "cuda")
+    return implementation == "auto" and has_dtype and has_kernels and available()
 
 
-def require() -> None:
-    """Raises NativeError with the reason where kernels cannot be had."""
-    library, reason = _library(isa())
+def require(*, isa_name: str | None = None) -> None:
+    """Raises NativeError with the reason where kernels, of isa_name or the usual, cannot be had."""
+    library, reason = _library(isa_name or isa())
     if library is None:
         raise NativeError(reason or "kernels are switched off by EMOJAX_NATIVE=0; unset it")
 
 
 def set_thread_limit(threads: int) -> None:
-    """Bounds the threads of one kernel call; 0 gives all back. Results do not depend on it."""
+    """Bounds the threads of one CPU kernel call; 0 gives all back. Results do not depend on it."""
     require()
     if threads < 0:
         raise ValueError(f"threads is {threads}, expected at least 0")
     _library(isa())[0].emojax_set_thread_limit(threads)
+
+
+def number(isa_name: str, function: str, *arguments: int) -> int:
+    """Returns what a plain C function of a library says, such as how much scratch a kernel wants.
+
+    Args:
+      isa_name: which library.
+      function: its name there.
+      *arguments: whole numbers.
+    """
+    require(isa_name=isa_name)
+    called = getattr(_library(isa_name)[0], function)
+    called.restype = ctypes.c_int64
+    called.argtypes = [ctypes.c_int64] * len(arguments)
+    return called(*arguments)
 
 
 def call(
@@ -172,29 +231,46 @@ def _library(isa_name: str) -> tuple[ctypes.CDLL | None, str | None]:
     if os.environ.get("EMOJAX_NATIVE") == "0":
         return None, None
     key = native_build.build_key(isa_name, jaxlib.__version__)
-    name = native_build.library_name(isa_name, jaxlib.__version__)
-    for folder in (_package_folder(), _cache_folder()):
-        library = _load(folder / name, key)
-        if library is not None:
+
+    def load_from(folder: pathlib.Path) -> ctypes.CDLL | None:
+        paths = native_build.libraries(isa_name, folder, jaxlib.__version__)
+        return next((library for path in paths if (library := _load(path, key))), None)
+
+    for folder in (_package_folder(), caches.user_folder()):
+        if library := load_from(folder):
             return library, None
-    print(
-        f"emojax: building CPU kernels for jaxlib {jaxlib.__version__} ({isa_name}), once",
-        file=sys.stderr,
-        flush=True,
-    )
+    folder, remark = caches.user_folder(), ""
     try:
+        if why := caches.why_closed(folder):
+            remark = f" in a temporary folder: {folder} is closed to us ({why}); {caches.CURE}"
+            folder = caches.temporary_folder()
+            if library := load_from(folder):
+                return library, None
+        text = f"building {_title(isa_name)} for jaxlib {jaxlib.__version__}, once{remark}"
+        print(f"emojax: {text}", file=sys.stderr, flush=True)
         (path,) = native_build.build(
             [isa_name],
-            _cache_folder(),
+            folder,
             include=jax.ffi.include_dir(),
             jaxlib_version=jaxlib.__version__,
         )
-    except (native_build.BuildError, OSError) as error:
-        return None, (
-            f"no CPU kernels for jaxlib {jaxlib.__version__}{_others()}: {error} "
-            "(install g++ or clang++, or name one in CXX)"
-        )
-    return ctypes.CDLL(str(path)), None
+        return ctypes.CDLL(str(path)), None
+    except native_build.BuildError as error:
+        why, cure = error, "install g++ or clang++, or name one in CXX"
+        if isa_name == native_build.CUDA:
+            cure = "install CUDA's toolkit, or name its folder in CUDA_HOME; and g++"
+    except OSError as error:  # no room to build in, or none that libraries may be loaded from
+        why, cure = error, caches.CURE
+    kind = "CUDA" if isa_name == native_build.CUDA else "CPU"
+    return None, f"no {kind} kernels for jaxlib {jaxlib.__version__}{_others()}: {why} ({cure})"
+
+
+def _title(isa_name: str) -> str:
+    """What is built, for the line that says so."""
+    if isa_name == native_build.CUDA:
+        names = ", ".join(f"sm_{a}" for a in native_build.cuda_architectures())
+        return f"CUDA kernels ({names}; a minute or two)"
+    return f"CPU kernels ({isa_name})"
 
 
 def _load(path: pathlib.Path, key: str) -> ctypes.CDLL | None:
@@ -211,7 +287,7 @@ def _load(path: pathlib.Path, key: str) -> ctypes.CDLL | None:
 
 def _others() -> str:
     """Names the jaxlib of kernels that are there but do not fit, for the warning."""
-    folders = (_package_folder(), _cache_folder())
+    folders = (_package_folder(), caches.user_folder())
     found = {
         p.stem.split("-jaxlib-")[1] for f in folders for p in f.glob("emojax_cpu_*-jaxlib-*.so")
     }
@@ -222,12 +298,13 @@ def _others() -> str:
 def _register(isa_name: str, operation: str) -> str:
     library, _ = _library(isa_name)
     if library is None:
-        require()
+        require(isa_name=isa_name)
     # The plain name is for the machine's own instruction set: a CUDA kernel shares it.
-    suffix = "" if isa_name == _default_isa() else f".{isa_name}"
+    suffix = "" if isa_name in (native_build.CUDA, _default_isa()) else f".{isa_name}"
     target = f"emojax_{operation}{suffix}"
     handler = jax.ffi.pycapsule(getattr(library, f"emojax_{operation}"))
-    jax.ffi.register_ffi_target(target, handler, platform="cpu")
+    on = "CUDA" if isa_name == native_build.CUDA else "cpu"
+    jax.ffi.register_ffi_target(target, handler, platform=on)
     return target
 
 
@@ -240,10 +317,3 @@ def _warn_once(reason: str) -> None:
 
 def _package_folder() -> pathlib.Path:
     return pathlib.Path(__file__).resolve().parent / "_native"
-
-
-def _cache_folder() -> pathlib.Path:
-    if "EMOJAX_CACHE" in os.environ:
-        return pathlib.Path(os.environ["EMOJAX_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "emojax"

@@ -12,8 +12,15 @@ turns, so that a machine whose speed drifts slows all of them alike; compare rat
 * limit: what the arithmetic of the visible fragments would take at the multiply-add rate that a
   large matrix product reaches in the same run: fragments x (14 + C) operations forward, and
   x (14 + 2 C) backward. It counts no sorting, no binning, no half-empty vector.
+
+    python experiments/time_kernels.py --out benchmarks/kernels_gpu --grid gpu
+
+On a GPU: the same clouds beside gsplat, where it is installed, in one process (side_by_side.py):
+time to call, time in a queue, time of the device; agreement, pairs and memory; both forms of the
+way back. About two minutes. (--grid gpu_tiny: to see that it runs, on anything.)
 """
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -28,6 +35,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+import side_by_side
 from absl import app, flags
 
 from emojax import native, splatting
@@ -37,7 +45,9 @@ from emojax.types import Camera
 
 _OUT = flags.DEFINE_string("out", None, "files to write, without suffix", required=True)
 _PROBE = flags.DEFINE_string("probe", "", "C++ source of the yardstick; skipped where absent")
-_GRID = flags.DEFINE_enum("grid", "full", ["full", "small", "tiny"], "how many cases")
+_GRID = flags.DEFINE_enum(
+    "grid", "full", ["full", "small", "tiny", "gpu", "gpu_tiny"], "which cases"
+)
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "turns of each contestant", lower_bound=1)
 
 SIZE = 512
@@ -57,6 +67,30 @@ GRID = {
         (1_000, 3.0, 1, 3),
     ],
 }
+# Beside gsplat; the first is the case of the targets.
+GPU_BASE = (30_000, 3.0, 1, 3)
+GPU_GRID = {
+    "gpu_tiny": [(200, 3.0, 2, 3)],
+    "gpu": [
+        GPU_BASE,
+        (30_000, 3.0, 16, 3),
+        (30_000, 3.0, 1, 10),
+        (30_000, 3.0, 16, 10),
+        (10_000, 3.0, 1, 3),
+        (100_000, 3.0, 1, 3),
+        (30_000, 1.5, 1, 3),
+        (30_000, 5.0, 1, 3),
+        (30_000, 3.0, 4, 3),
+        (30_000, 3.0, 64, 3),
+    ],
+}
+# How our kernels are told to work, in the cases that decide between the ways back.
+VARIANTS = {
+    "ours": {},
+    "ours, back by splat": {"EMOJAX_SPLAT_BACKWARD": "splat"},
+    "ours, deterministic": {"EMOJAX_DETERMINISTIC": "1"},
+}
+VARIED = [(30_000, 3.0, images, channels) for images in (1, 16) for channels in (3, 10)]
 # Plain XLA takes seconds an image: only these, a few turns.
 XLA_CASES = [(1_000, 3.0, 1, 3), BASE]
 XLA_ROUNDS = 2
@@ -257,6 +291,83 @@ def measure(rounds: int, grid: str, probe: str | None) -> dict:
     return {"multiply_adds_per_second": rate, "rows": rows}
 
 
+def measure_gpu(grid: str, out: pathlib.Path) -> dict:
+    """Returns figures beside gsplat; writes what there is after each case.
+
+    Args:
+      grid: key of `GPU_GRID`.
+      out: the report's path, without suffix.
+    """
+    rival = importlib.util.find_spec("gsplat") is not None and native.platform() == "cuda"
+    tiny = grid == "gpu_tiny"
+    rows = []
+    for case in GPU_GRID[grid]:
+        (means, *rest), camera = make_scene(*case)
+        arrays = [means, *(jnp.tile(x, (len(means), *[1] * x.ndim)) for x in rest)]
+        row = side_by_side.compare(
+            side_by_side.Case(*case),
+            [np.asarray(x) for x in arrays],
+            camera,
+            variants=VARIANTS if tiny or case in VARIED else {"ours": {}},
+            rival=rival,
+            blocks=2 if tiny else 5,
+            repeats=2 if tiny else 40,
+        )
+        row["ratios, gsplat / ours"] = side_by_side.ratios(row)
+        fragments = case[2] * count_fragments(case)
+        row["operations, limit"] = {
+            "forward": fragments * (14 + case[3]),
+            "backward": fragments * (14 + 2 * case[3]),
+        }
+        rows.append(row)
+        report = {
+            "device": jax.devices()[0].device_kind,
+            "kernels": native.isa(),
+            "gsplat": rival,
+            "jax": jax.__version__,
+            "rows": rows,
+        }
+        write(out.with_name(f"{out.name}.json"), json.dumps(report, indent=1) + "\n")
+        print(f"{case}: {row['ratios, gsplat / ours'] or row['times']['ours']}", flush=True)
+    return report
+
+
+def markdown_gpu(report: dict) -> str:
+    """Returns the table of a report beside gsplat, milliseconds.
+
+    Args:
+      report: of `measure_gpu`.
+    """
+    lines = [f"{report['device']}, jax {report['jax']}, kernels: {report['kernels']}.", ""]
+    if not report["gsplat"]:
+        lines += ["gsplat was not there: our own figures alone.", ""]
+    lines.append("| case (Gaussians, sigma, images, channels) | who | pass | latency | queued "
+                 "| device | memory, MB |")  # fmt: skip
+    lines.append("|" + " --- |" * 7)
+    for row in report["rows"]:
+        for who, passes in row["times"].items():
+            for name, kinds in passes.items():
+                times = [
+                    f"{1e3 * kinds[k]['seconds']:.3f}" for k in ("latency", "throughput", "device")
+                ]
+                memory = f"{row['memory'][who][name] / 1e6:.1f}"
+                cells = [str(tuple(row["case"].values())), who, name, *times, memory]
+                lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write(path: pathlib.Path, text: str) -> None:
+    """Writes a file whole or not at all.
+
+    Args:
+      path: of it.
+      text: its content.
+    """
+    scratch = path.with_name(path.name + ".partial")
+    scratch.write_text(text)
+    os.replace(scratch, path)
+
+
 def find(rows: list[dict], implementation: str, name: str, case: tuple | None) -> float | None:
     """Returns a median in milliseconds, None where it was not measured.
 
@@ -371,6 +482,11 @@ def main(argv: list[str]) -> None:
         sys.exit(f"there is nothing to time: {error}")
     out = pathlib.Path(_OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
+    if _GRID.value in GPU_GRID:
+        text = markdown_gpu(measure_gpu(_GRID.value, out))
+        write(out.with_name(f"{out.name}.md"), text)
+        sys.stdout.write(text)
+        return
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(_ROUNDS.value, _GRID.value, build_probe(_PROBE.value, folder))
     commit = subprocess.run(
@@ -390,10 +506,8 @@ def main(argv: list[str]) -> None:
         **figures,
     }
     text = markdown(report)
-    for suffix, content in ((".json", json.dumps(report, indent=1) + "\n"), (".md", text)):
-        scratch = out.with_name(out.name + suffix + ".partial")
-        scratch.write_text(content)
-        os.replace(scratch, out.with_name(out.name + suffix))
+    write(out.with_name(f"{out.name}.json"), json.dumps(report, indent=1) + "\n")
+    write(out.with_name(f"{out.name}.md"), text)
     try:
         plot(report, f"{out}.png")
     except ImportError:

@@ -93,6 +93,21 @@ def test_a_damaged_library_is_rebuilt(content, tmp_path):
     assert native._load(tmp_path / "absent.so", key) is None
 
 
+@pytest.mark.usefixtures("kernels")
+def test_a_closed_cache_is_named_and_a_temporary_folder_serves(tmp_path):
+    (tmp_path / "closed").touch()  # a file: nobody can write below it, root included
+    (tmp_path / "temporary").mkdir()
+    places = {"EMOJAX_CACHE": str(tmp_path / "closed"), "TMPDIR": str(tmp_path / "temporary")}
+    isa = native_build.supported_isas()[-1]
+    out = _python(DRAW, EMOJAX_ISA=isa, **places)
+    assert "True True" in out
+    assert f"{tmp_path / 'closed'} is closed to us" in out
+    assert "XDG_CACHE_HOME" in out
+    assert "RuntimeWarning" not in out
+    # It is kept there, too.
+    assert "building" not in _python(DRAW, EMOJAX_ISA=isa, **places)
+
+
 def test_key_follows_sources_flags_and_jaxlib(tmp_path, monkeypatch):
     key = native_build.build_key("portable", "1.0")
     assert key != native_build.build_key("portable", "1.1")

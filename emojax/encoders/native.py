@@ -30,6 +30,7 @@ class Grid:
       bound: metres.
       smoothstep: bool.
       isa: which library of kernels.
+      deterministic: whether a GPU's sums are the same bits in every run.
     """
 
     scales: tuple[float, ...]
@@ -37,6 +38,7 @@ class Grid:
     bound: float
     smoothstep: bool
     isa: str
+    deterministic: bool = dataclasses.field(default_factory=native.wants_determinism)
 
     def attributes(self) -> dict[str, np.generic | np.ndarray]:
         """Returns the kernels' attributes."""
@@ -86,6 +88,13 @@ def _encode_backward(grid, residuals, cotangent):
         jax.ShapeDtypeStruct((0, *x.shape[1:]) if want is None else x.shape, x.dtype)
         for x, want in zip((tables, points), wanted, strict=True)
     ]
+    attributes = grid.attributes()
+    if native.is_device(grid.isa):
+        attributes["deterministic"] = np.bool_(grid.deterministic)
+        # ScratchWords of kernels/triplane/triplane_cuda.cu: one integer of 64 bits an entry.
+        is_fixed = grid.deterministic and wanted[0] is not None
+        words = 2 * (1 + tables.size) if is_fixed else 0
+        results.append(jax.ShapeDtypeStruct((words,), np.int32))
     gradients = native.call(
         "triplane_backward",
         results,
@@ -93,8 +102,8 @@ def _encode_backward(grid, residuals, cotangent):
         points,
         cotangent,
         isa_name=grid.isa,
-        **grid.attributes(),
-    )
+        **attributes,
+    )[:2]
     return tuple(
         None if want is None else gradient for gradient, want in zip(gradients, wanted, strict=True)
     )

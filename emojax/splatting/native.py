@@ -4,6 +4,10 @@ The same function of the same arguments as project + bin + blend in plain JAX, h
 tests/splatting/native_test.py. This module owns shapes and the derivative's wiring, nothing else;
 the arithmetic is in kernels/splat/. float32 and float64.
 
+Kernels of a GPU ("cuda", or the same code "emulated") take memory for their work from XLA, as one
+more result of a static size, and keep other things between the passes than a CPU's do; what the
+user sees is the same.
+
 Reverse mode only (`jax.grad`, `jax.vjp`): a custom derivative of foreign code has no forward mode.
 """
 
@@ -11,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +24,18 @@ import numpy as np
 from emojax import native
 from emojax.splatting import tiles
 
-_CHUNK = 512  # kChunk of kernels/splat/splat_cpu.h
-_RECORD = 11  # kRecord there
+_CHUNK = 512  # kChunk of kernels/splat/splat_cpu.h and splat_cuda.cuh
+_RECORD = 11  # kRecord of splat_cpu.h
+_DEVICE_RECORD = 8  # kRecord of splat_cuda.cuh
+_BACKWARD = ("pixel", "splat")  # Variant of splat_unblend.cuh
+
+
+def _backward_variant() -> int:
+    """Which form of the GPU's way back is traced; a setting of measurements."""
+    name = os.environ.get("EMOJAX_SPLAT_BACKWARD", _BACKWARD[0])
+    if name not in _BACKWARD:
+        raise ValueError(f"EMOJAX_SPLAT_BACKWARD is {name!r}, expected one of {_BACKWARD}")
+    return _BACKWARD.index(name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +53,8 @@ class Pass:
     antialias: bool
     use_tap: bool
     isa: str
+    deterministic: bool = dataclasses.field(default_factory=native.wants_determinism)
+    variant: int = dataclasses.field(default_factory=_backward_variant)
 
     def attributes(self) -> dict[str, np.generic]:
         """Returns the kernels' attributes."""
@@ -110,8 +127,10 @@ def _splat(config, *operands):
 
 
 def _call_forward(config, *operands, keep):
-    """Five results, and what the backward pass needs: empty unless kept."""
+    """Five results, and what the backward pass needs: empty unless kept, where that saves work."""
     *inputs, _, _ = operands
+    if native.is_device(config.isa):
+        return _call_device_forward(config, *inputs)
     n, channels = inputs[4].shape
     dtype = inputs[0].dtype
     picture = (config.height, config.width)
@@ -135,6 +154,33 @@ def _call_forward(config, *operands, keep):
     )
 
 
+def _call_device_forward(config, *inputs):
+    """Five results, and what the backward pass needs."""
+    n, channels = inputs[4].shape
+    dtype = inputs[0].dtype
+    picture = (config.height, config.width)
+    words = native.number(
+        config.isa,
+        "emojax_splat_forward_scratch",
+        *(n, config.width, config.height, config.capacity or 0, dtype.itemsize),
+    )
+    results = [
+        jax.ShapeDtypeStruct((*picture, channels + config.depth), dtype),
+        jax.ShapeDtypeStruct(picture, dtype),
+        jax.ShapeDtypeStruct((n, 2), jnp.int32),
+        jax.ShapeDtypeStruct((), jnp.int32),
+        jax.ShapeDtypeStruct((), jnp.int32),
+        jax.ShapeDtypeStruct((n, _DEVICE_RECORD), dtype),
+        jax.ShapeDtypeStruct((config.bins_length(n),), jnp.int32),
+        jax.ShapeDtypeStruct(picture, jnp.int32),
+        jax.ShapeDtypeStruct((words,), jnp.int32),
+    ]
+    *outputs, _ = native.call(
+        "splat_forward", results, *inputs, isa_name=config.isa, **config.attributes()
+    )
+    return [*outputs, outputs[1]]
+
+
 def _splat_forward(config, *operands):
     outputs = _call_forward(config, *operands, keep=True)
     return tuple(outputs[:5]), (operands, outputs[5:])
@@ -145,7 +191,20 @@ def _splat_backward(config, residuals, cotangents):
     *inputs, attached, tap = operands
     d_color, d_transmittance = cotangents[:2]
     results = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (*inputs, tap)]
-    *d_inputs, d_tap = native.call(
+    attributes = {"tap": np.bool_(config.use_tap), **config.attributes()}
+    if native.is_device(config.isa):
+        attributes |= {
+            "deterministic": np.bool_(config.deterministic),
+            "variant": np.int64(config.variant),
+        }
+        words = native.number(
+            config.isa,
+            "emojax_splat_backward_scratch",
+            *(inputs[0].shape[0], attached.shape[0], config.use_tap, config.deterministic),
+            inputs[0].dtype.itemsize,
+        )
+        results.append(jax.ShapeDtypeStruct((words,), jnp.int32))
+    d_inputs = native.call(
         "splat_backward",
         results,
         *inputs,
@@ -154,9 +213,9 @@ def _splat_backward(config, residuals, cotangents):
         d_transmittance,
         attached,
         isa_name=config.isa,
-        tap=np.bool_(config.use_tap),
-        **config.attributes(),
+        **attributes,
     )
+    *d_inputs, d_tap = d_inputs[: len(inputs) + 1]
     return (*d_inputs, jnp.zeros_like(attached), d_tap)
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds kernels/check/check_kernels.cc with a sanitizer and runs it, for each instruction set of this
-# processor. Needs g++ or clang++ and nothing else.
+# processor, then check_device.cc: the device code on an emulator, which knows one thread at a time
+# and is its own judge of races. Needs g++ or clang++ and nothing else.
 #
 #   kernels/check/run.sh address|undefined|thread
 set -euo pipefail
@@ -33,11 +34,23 @@ check() {
   said=$("$out/check_$1" 2>&1) || { echo "$1: $said"; return 1; }
   echo "$1: $said"
 }
+check_device() {
+  # shellcheck disable=SC2086
+  $compiler -std=c++20 -O1 -g -Wall -Wextra -Wno-psabi -Wno-ignored-attributes -ffp-contract=off \
+    $flags check_device.cc -o "$out/check_device"
+  local said
+  said=$("$out/check_device" 2>&1) || { echo "device code: $said"; return 1; }
+  echo "$said"
+}
 jobs=()
 for set in "${sets[@]}"; do
   check "${set%%:*}" "${set#*:}" &
   jobs+=($!)
 done
+if [ "$1" != thread ]; then
+  check_device &
+  jobs+=($!)
+fi
 status=0
 for job in "${jobs[@]}"; do wait "$job" || status=1; done
 [ $status = 0 ] && echo "$1 sanitizer: clean"
