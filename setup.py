@@ -109,6 +109,7 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=setuptools.find_packages(include=["emojax", "emojax.*"]),
+    package_data={"emojax.emotion": ["reader.json"]},
     install_requires=[
         line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[:1].isalpha()
     ],

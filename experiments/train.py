@@ -37,6 +37,7 @@ from emojax import config as configs
 from emojax.data import clip as clips
 from emojax.data import emotional, files, surfaces
 from emojax.data.errors import DataError
+from emojax.emotion import estimate
 from emojax.experts import lpips
 from emojax.losses import perceptual
 from emojax.training import changes, checks, lock, record
@@ -206,6 +207,8 @@ def train(run: pathlib.Path) -> None:
         progress=lambda frames: tqdm.tqdm(frames, "frames", disable=None, leave=False),
     )
     facts["clip"] = clips.fingerprint(clip)
+    if recipe.head.emotion != "none":
+        clip = estimate.fill(clip)
     notes = [*clip.fallbacks, *notes]
     if measure is None:
         notes.append("no --lpips weights, so no perceptual terms")

@@ -88,12 +88,9 @@ def cell(
       x: [..., 2 H].
       state: (c, h), [..., H] each.
     """
-    c, h = state
-    name = _CELL.format(direction)
-    gates = layers.product("...i,io->...o", jnp.concatenate([x, h], -1), params[f"{name}/kernel"])
-    i, j, f, o = jnp.split(gates + params[f"{name}/bias"], 4, axis=-1)
-    c = c * jax.nn.sigmoid(f + FORGET_BIAS) + jax.nn.sigmoid(i) * jnp.tanh(j)
-    return c, jnp.tanh(c) * jax.nn.sigmoid(o)
+    kernel, bias = _of_input(params, direction)
+    gates = layers.product("...i,io->...o", x, kernel) + bias
+    return _step(_of_output(params, direction), gates, state)
 
 
 def features(logits: jax.Array, num_samples: int) -> jax.Array:
@@ -166,14 +163,45 @@ def _clipped(params: Params, i: int, x: jax.Array) -> jax.Array:
 
 
 def _lstm(params: Params, direction: str, x: jax.Array) -> jax.Array:
-    """The outputs [T, H] of one direction."""
-    zeros = jnp.zeros(params[f"{_CELL.format(direction)}/bias"].shape[0] // 4)
+    """The outputs [T, H] of one direction.
 
-    def step(state, x):
-        state = cell(params, direction, x, state)
+    What the inputs do to the gates is one product for all steps: two thirds of the kernel need not
+    be read again at each.
+    """
+    kernel, bias = _of_input(params, direction)
+    gates = layers.product("ti,io->to", x, kernel) + bias
+    kernel = _of_output(params, direction)
+    zeros = jnp.zeros(kernel.shape[0], gates.dtype)
+
+    def step(state, gates):
+        state = _step(kernel, gates, state)
         return state, state[1]
 
-    return jax.lax.scan(step, (zeros, zeros), x)[1]
+    return jax.lax.scan(step, (zeros, zeros), gates)[1]
+
+
+def _step(
+    kernel: jax.Array, gates: jax.Array, state: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """The next state, given the inputs' share of the gates."""
+    c, h = state
+    gates = gates + layers.product("...i,io->...o", h, kernel)
+    i, j, f, o = jnp.split(gates, 4, axis=-1)
+    c = c * jax.nn.sigmoid(f + FORGET_BIAS) + jax.nn.sigmoid(i) * jnp.tanh(j)
+    return c, jnp.tanh(c) * jax.nn.sigmoid(o)
+
+
+def _of_input(params: Params, direction: str) -> tuple[jax.Array, jax.Array]:
+    """The rows [2 H, 4 H] of a cell's kernel for its input, and its bias."""
+    name = _CELL.format(direction)
+    bias = params[f"{name}/bias"]
+    return params[f"{name}/kernel"][: bias.shape[0] // 2], bias
+
+
+def _of_output(params: Params, direction: str) -> jax.Array:
+    """The rows [H, 4 H] of a cell's kernel for its last output."""
+    name = _CELL.format(direction)
+    return params[f"{name}/kernel"][params[f"{name}/bias"].shape[0] // 2 :]
 
 
 SPEC = spec.Spec(

@@ -75,16 +75,23 @@ class Scores:
     film: dict[str, float]
 
 
-class _Frames:
-    """The true pictures of some rows, as a sequence."""
+class TrueFrames:
+    """The true pictures of some rows, as a sequence.
+
+    Args:
+      clip: they are of.
+      rows: int [T].
+    """
 
     def __init__(self, clip: Clip, rows: np.ndarray):
         self._clip, self._rows = clip, rows
 
     def __len__(self) -> int:
+        """Number of rows T."""
         return len(self._rows)
 
     def __getitem__(self, index: int) -> np.ndarray:
+        """Returns one picture, uint8 [S, S, 3]."""
         return self._clip.images[int(self._rows[index])]
 
 
@@ -113,7 +120,7 @@ def prepare(
             got=f"none: all {len(clip)} frames of {clip.folder} train",
             fix="Write a transforms_val.json: experiments/preprocess.py holds a part out.",
         )
-    frames = _Frames(clip, rows)
+    frames = TrueFrames(clip, rows)
     missing = {}
     if weights is None:
         missing["lpips"] = "no weights were given"
@@ -141,17 +148,22 @@ def prepare(
         points=points,
         silent=silent,
         lpips=weights,
-        truth=_digest(clip, rows),
+        truth=digest(clip, rows),
         missing=missing,
     )
 
 
-def _digest(clip: Clip, rows: np.ndarray) -> str:
-    """Twelve digits that name the true pictures and labels."""
-    digest = hashlib.sha256()
+def digest(clip: Clip, rows: np.ndarray) -> str:
+    """Returns twelve digits that name the true pictures and labels of some rows.
+
+    Args:
+      clip: they are of.
+      rows: int [T].
+    """
+    content = hashlib.sha256()
     for row in rows:
-        digest.update(clip.images[int(row)].tobytes() + clip.labels[int(row)].tobytes())
-    return digest.hexdigest()[:12]
+        content.update(clip.images[int(row)].tobytes() + clip.labels[int(row)].tobytes())
+    return content.hexdigest()[:12]
 
 
 def measure(exam: Exam, pictures: Iterable[np.ndarray]) -> Scores:

@@ -13,7 +13,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -96,11 +96,26 @@ def _number(value: float) -> float | None:
 
 def _verdict(metric: Metric, head: Scores, control: Scores) -> dict:
     """How much better the head is than a control, positive where it is better."""
-    sign = 1 if metric.better == "higher" else -1
     if not metric.per_frame:
+        sign = 1 if metric.better == "higher" else -1
         gain = sign * (head.film[metric.name] - control.film[metric.name])
         return {"gain": _number(gain), "verdict": "unknown"}
-    gain = statistics.mean(sign * (head.frames[metric.name] - control.frames[metric.name]))
+    return compare(metric, head.frames[metric.name], control.frames[metric.name])
+
+
+def compare(metric: Metric, head: np.ndarray, control: np.ndarray) -> dict:
+    """Returns how much better a head is than a control, positive where it is better.
+
+    Args:
+      metric: that was measured.
+      head: [T] values of the head's frames, NaN where there is none.
+      control: [T] of the control's.
+
+    Returns:
+      gain, low and high ends of its interval, and a verdict: a key of `MARKS`.
+    """
+    sign = 1 if metric.better == "higher" else -1
+    gain = statistics.mean(sign * (head - control))
     if gain.mean is None or gain.count < statistics.BLOCK:
         verdict = "unknown"
     else:
@@ -139,9 +154,9 @@ def to_text(report: Mapping) -> str:
                 mark = MARKS["unknown" if value["mean"] is None else verdict]
                 unmarked |= mark == MARKS["unknown"]
             same = metric.name in image.CAPPED and value["mean"] == image.MAX_PSNR
-            row.append((_SAME if same else _shown(value["mean"])) + mark)
+            row.append((_SAME if same else shown(value["mean"])) + mark)
             if name == scenarios.HEAD:
-                interval = (_shown(value.get(end)) for end in ("low", "high"))
+                interval = (shown(value.get(end)) for end in ("low", "high"))
                 row.append("..".join(interval) if value.get("low") is not None else "")
         table.append(row)
     frames = report["protocol"]["frames"]
@@ -150,7 +165,7 @@ def to_text(report: Mapping) -> str:
         f"{frames['last']}, {report['protocol']['size']} pixels; protocol "
         f"{report['protocol_hash'][:12]}",
         "",
-        *_aligned(table),
+        *aligned(table),
         "",
         *_LEGEND,
     ]
@@ -185,15 +200,23 @@ def _told(speed: Mapping) -> str:
     )
 
 
-def _shown(value: float | None) -> str:
-    """A number with about four digits."""
+def shown(value: float | None) -> str:
+    """Returns a number with about four digits, or a dash.
+
+    Args:
+      value: None where there is none.
+    """
     if value is None:
         return _NOTHING
     return f"{value:.{max(0, min(3, 3 - len(str(int(abs(value))))))}f}"
 
 
-def _aligned(table: list[list[str]]) -> list[str]:
-    """Lines with the first column to the left, the others to the right."""
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a table's lines, the first column to the left, the others to the right.
+
+    Args:
+      table: rows of cells, equally many in each.
+    """
     widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
     return [
         "  ".join(

@@ -106,3 +106,39 @@ def test_mistakes_are_one_readable_line(folder, tmp_path):
         assert done.returncode == 1
         assert said in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_head_with_emotions_is_asked_for_twelve_of_them(folder, tmp_path):
+    pytest.importorskip("dlib", reason="needs the extra face: dlib-bin")
+    out = tmp_path / "emotion.json"
+    program = PROGRAM.replace("random_head", "emotional_head")
+    done = _run(
+        f"--run={folder}", "--scenario=emotion", f"--out={out}", "--max_frames=2", program=program
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(out.read_text())
+    assert len(report["points"]) == 12
+    assert report["films"]["head"]["valence"]["count"] == 2
+    assert report["films"]["head"]["psnr"]["mean"] is None  # of a clip without twins
+    assert "No twins" in done.stdout
+    assert files.read_picture(out.with_suffix(".png")).shape == (4 * (20 + 160), 3 * 4 * 160, 3)
+    sound = folder / "aud.wav"
+    heard = tmp_path / "heard.json"
+    done = _run(
+        f"--run={folder}", "--scenario=emotion", f"--out={heard}", "--max_frames=1",
+        f"--audio={sound}", program=program,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "with another sound" in done.stdout
+
+
+def test_a_head_without_emotions_is_not_asked_for_them(folder, tmp_path):
+    out = f"--out={tmp_path / 'r.json'}"
+    for arguments, said in (
+        (("--scenario=emotion",), "trained with emotions"),
+        (("--audio=speech.wav",), "--audio with --scenario emotion"),
+    ):
+        done = _run(f"--run={folder}", out, *arguments)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr

@@ -11,6 +11,6 @@ def test_main_writes_a_table_and_numbers(tmp_path):
     assert done.returncode == 0, done.stderr
     made = json.loads((tmp_path / "puppet.json").read_text())
     names = [row["what"] for row in made["rows"]]
-    assert names[:3] == ["film with all truth", "draw", "draw, one ray a pixel"]
+    assert names[:3] == ["film with all truth", "draw", "landmarks"]
     assert all(row["ms"] > 0 and row["size"] == 64 for row in made["rows"])
     assert "| film with all truth |" in (tmp_path / "puppet.md").read_text()

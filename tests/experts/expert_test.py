@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emojax import experts
-from emojax.experts import deepspeech, expert, registry
+from emojax.experts import deepspeech, expert, probe, registry
 from emojax.experts.checkpoint import safetensors
 from emojax.experts.checkpoint.refusal import CheckpointError
 
@@ -89,6 +89,19 @@ def test_nestings_and_prefixes_are_stripped(weights, vectors):
     }
     np.testing.assert_array_equal(
         experts.from_state_dict(NAME, older).params["h6"], network.params["h6"]
+    )
+
+
+def test_the_decoder_in_e4es_file_is_found():
+    weights = probe.weights(probe.small_layout("stylegan2_rosinality"))
+    file = {f"decoder.{key}": value for key, value in weights.items()}
+    file["encoder.input_layer.0.weight"] = np.zeros((64, 3, 3, 3), np.float32)
+    whole = {"state_dict": file, "latent_avg": np.zeros((18, 512), np.float32), "opts": {}}
+    found = experts.from_state_dict("stylegan2_rosinality", whole)
+    direct = experts.from_state_dict("stylegan2_rosinality", weights)
+    assert found.params.keys() == direct.params.keys()
+    np.testing.assert_array_equal(
+        found.params["convs.1.conv.weight"], direct.params["convs.1.conv.weight"]
     )
 
 

@@ -10,7 +10,7 @@ from emojax import head as heads
 from emojax.data.errors import DataError
 from emojax.metrics import drawing, scenarios
 from emojax.types import Condition
-from tests.metrics.heads import random_head
+from tests.metrics.heads import emotional_head, random_head
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,30 @@ def test_other_sound_or_missing_units_are_refused(talk, head):
     )
     with pytest.raises(DataError, match="action unit 4"):
         drawing.drawn_by(head, dataclasses.replace(talk, action_units=units))
+
+
+def test_a_head_with_emotions_shows_those_of_the_batch(talk):
+    head = emotional_head()
+    some = next(scenarios.batches(talk, np.arange(2)))
+    happy = some._replace(valence_arousal=np.float32([[0.8, 0.2]] * 2))
+
+    def drawn(batch, **options):
+        return np.stack(list(drawing.drawn_by(head, talk, **options)([batch])))
+
+    neutral = drawn(some._replace(valence_arousal=np.zeros((2, 2), np.float32)))
+    np.testing.assert_array_equal(drawn(some), neutral)  # the clip has no emotions
+    assert np.abs(drawn(happy) - neutral).max() > 0.01
+    plain = drawn(happy, emotional=False)
+    np.testing.assert_array_equal(plain, drawn(some, emotional=False))
+    assert np.abs(plain - neutral).max() > 1e-3, "the branch moves the neutral face, too"
+
+
+def test_normals_are_drawn_of_heads_that_have_some(talk, head):
+    with pytest.raises(DataError, match="learned normals"):
+        drawing.normals_drawn_by(head, talk)
+    some = next(scenarios.batches(talk, np.arange(3)))
+    drawn = list(drawing.normals_drawn_by(emotional_head(), talk)([some]))
+    assert len(drawn) == 3
+    lengths = np.linalg.norm(drawn[0], axis=-1)
+    assert 0.5 < lengths.max() <= 1 + 1e-4
+    assert drawn[0][lengths > 0.5][:, 2].mean() > 0.3, "they look at the viewer"

@@ -1,5 +1,7 @@
 """A small head of random numbers, which takes no compilation to make."""
 
+import dataclasses
+
 import jax
 import numpy as np
 
@@ -16,18 +18,30 @@ _GRID = TriplaneConfig(
     bound=0.15,
 )
 NUM_GAUSSIANS = 40
+_CONFIG = HeadConfig(
+    face_points=NUM_GAUSSIANS,
+    mouth_points=NUM_GAUSSIANS,
+    face_capacity=NUM_GAUSSIANS,
+    mouth_capacity=NUM_GAUSSIANS,
+    face_grid=_GRID,
+    mouth_grid=_GRID,
+)
+
+
+def emotional_head() -> Head:
+    """Returns such a head with normals, and with emotions that move it."""
+    head = _random(dataclasses.replace(_CONFIG, emotion="raw", emotion_grid=_GRID, normals=True))
+    strong = jax.tree.map(lambda leaf: 20 * leaf, head.emotion_motion)
+    return head.replace(emotion_motion=strong)
 
 
 def random_head() -> Head:
     """Returns a head of 40 Gaussians, 7 mm in size, in each branch."""
-    config = HeadConfig(
-        face_points=NUM_GAUSSIANS,
-        mouth_points=NUM_GAUSSIANS,
-        face_capacity=NUM_GAUSSIANS,
-        mouth_capacity=NUM_GAUSSIANS,
-        face_grid=_GRID,
-        mouth_grid=_GRID,
-    )
+    return _random(_CONFIG)
+
+
+def _random(config: HeadConfig) -> Head:
+    """A head of random numbers."""
     rng = np.random.default_rng(0)
 
     def fill(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
