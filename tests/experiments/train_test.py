@@ -4,9 +4,14 @@ import json
 import shutil
 import signal
 import time
+import types
 
+import numpy as np
 import pytest
 
+from emojax.data import emotional
+from emojax.data.emotional import EmotionalPicture
+from emojax.emotion import estimate
 from tests.data import actor, folders
 from tests.experiments import command
 
@@ -103,3 +108,31 @@ def test_a_clip_that_is_not_usable_is_refused(data, tmp_path):
         path.unlink()
     assert done.returncode == 1
     assert "not usable" in done.stderr.splitlines()[-1]
+
+
+def test_emotions_of_a_real_clip_are_estimated_for_a_head_that_has_some(
+    data, tmp_path, monkeypatch, capsys
+):
+    felt = shutil.copytree(data, tmp_path / "felt")
+    picture = EmotionalPicture(
+        frame=2,
+        emotion=(0.5, 0.2),
+        image=np.zeros((64, 64, 3), np.uint8),
+        labels=np.zeros((64, 64), np.uint8),
+        landmarks=np.zeros((68, 2), np.float32),
+    )
+    emotional.write(felt, [picture], source="test", facts={})
+    train = command.module("train")
+    monkeypatch.syspath_prepend(str(command.ROOT / "experiments"))
+    given = {"_STEPS": 1.0, "_SIZE": 64, "_SET": [], "_RESUME": False, "_FORCE": False}
+    given |= dict.fromkeys(["_RECIPE", "_SEED", "_LPIPS"])
+    trained = []
+    monkeypatch.setattr(train.runs, "train", lambda run, clip, recipe, **_: trained.append(clip))
+    for folder, config in ((felt, "fast"), (data, "fast"), (felt, "tiny")):
+        for name, value in (given | {"_DATA": str(folder), "_CONFIG": config}).items():
+            monkeypatch.setattr(train, name, types.SimpleNamespace(value=value, name=name))
+        train.train(tmp_path / f"run{len(trained)}")
+    seen, *plain = [clip.valence_arousal for clip in trained]
+    assert seen.shape == (len(trained[0]), 2)
+    assert plain == [None, None]
+    assert capsys.readouterr().out.count(estimate.NOTE) == 1

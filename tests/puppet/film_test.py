@@ -6,6 +6,7 @@ import pytest
 
 from emojax.data import clip, doctor, files
 from emojax.data.errors import DataError
+from emojax.data.labels import Label
 from emojax.puppet import film, masks, picture, truth
 from emojax.puppet.film import Format
 from tests.puppet import footage
@@ -138,6 +139,17 @@ def test_noise_and_compression_change_pictures_and_no_truth(folder, tmp_path):
         for place in (folder, tmp_path / "worn")
     ]
     assert 1 < np.abs(images[0] - images[1]).mean() < 12
+
+
+def test_the_body_is_drawn_where_the_head_may_uncover_it():
+    seen = np.full((100, 100), Label.BACKGROUND, np.uint8)
+    seen[20:70, 30:70] = Label.FACE
+    seen[70:80, 40:60] = Label.NECK
+    seen[80:, 10:90] = Label.TORSO
+    near = film.near_the_body(seen)
+    assert near[60:70, 45:55].all()
+    assert not near[:56].any()
+    assert not near[seen != Label.FACE].any()
 
 
 def test_the_manifest_says_what_was_filmed(folder):

@@ -130,3 +130,12 @@ def test_a_portrait_camera_shows_the_head_at_the_asked_size():
     middle = camera.world_to_camera @ jnp.array([0, 0, 0, 1.0])
     center = camera.focal[1] * middle[1] / middle[2] + camera.principal[1]
     np.testing.assert_allclose(center - row, 0.25 * 128, rtol=1e-5)
+
+
+def test_several_instants_are_drawn_at_once():
+    acts = jax.tree.map(lambda *leaves: jnp.stack(leaves), ACTS["rest"], ACTS["turned"])
+    many = jax.jit(jax.vmap(lambda act: picture.draw(PERSON, act, CAMERA)))(acts)
+    for k, name in enumerate(("rest", "turned")):
+        alone = shot(name)
+        assert np.mean(many.labels[k] == alone.labels) > 0.995
+        assert np.mean(np.abs(many.image[k] - alone.image)) < 2e-3
