@@ -12,6 +12,11 @@ if jaxlib.__version__.startswith("0.10."):
     _flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{_flags} --xla_cpu_use_fusion_emitters=false"
 
+# Most of the suite's time is LLVM's, for programs that run once; without its costlier passes it takes
+# half as long. EMOJAX_TEST_OPTIMIZED=1 compiles as users' programs are. The kernels always are.
+if os.environ.get("EMOJAX_TEST_OPTIMIZED", "0") == "0":
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 # Workers, and the programs that tests start, share what they compile; later runs find it again.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
     pathlib.Path(__file__).resolve().parent.parent / ".pytest_cache" / "jax"
@@ -24,13 +29,17 @@ from emojax import caches, native, native_build
 
 
 def pytest_configure(config):
-    """Builds the kernels of every instruction set of this machine, in one go and in one process."""
+    """Builds the kernels of every instruction set of this machine, in one go and in one process.
+
+    With EMOJAX_ISA, of that alone.
+    """
     if hasattr(config, "workerinput"):
         return  # a worker of pytest-xdist: the first process has built them
     folder = caches.user_folder()
+    asked = os.environ.get("EMOJAX_ISA")
     missing = [
         isa
-        for isa in native_build.supported_isas()
+        for isa in ([asked] if asked else native_build.supported_isas())
         if not (folder / native_build.library_name(isa, jaxlib.__version__)).exists()
     ]
     if missing and native_build.compiler():
