@@ -4,7 +4,7 @@
 
 Taken where nothing else is asked for. 22,000 steps in 15 to 30 minutes; --steps 0.25 takes a
 quarter of them, with the whole schedule. Expect on frames that were held out, of clips of 20 to
-71 s: the head 29.4 to 31.0 dB, lips 0.65 to 0.89 px off, with another sound 1.02 to 1.16 px
+71 s: the head 29.3 to 31.3 dB, lips 0.62 to 0.89 px off, with another sound 1.00 to 1.11 px
 (benchmarks/real_clips.json).
 """
 
