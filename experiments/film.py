@@ -20,7 +20,7 @@ by its action units should not be emotion already.
 Speech needs the extra `speech`: pip install 'emojax[speech]'. The folder opens as any other, with
 experiments/doctor.py, train.py and evaluate.py; what truth/ holds is in emojax/puppet/truth.py. The
 exit code is 0 when all is written, 1 when something was refused, 130 when it was interrupted; in
-the last two cases nothing is left behind.
+the last two cases nothing is left behind, but for a film that was whole before its twins.
 """
 
 import pathlib
@@ -30,14 +30,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import jax
+import siblings
 import tqdm
 from absl import app, flags
 
+from emojax import caches
 from emojax.data import audio
 from emojax.data.errors import DataError
 from emojax.puppet import emotional, film, mood, population, take
-
-INTERRUPTED = 130  # exit code of shells for SIGINT
 
 _OUT = flags.DEFINE_string("out", None, "folder of the data set to be", required=True)
 _SEED = flags.DEFINE_integer("seed", 0, "who is filmed, and every other choice")
@@ -75,19 +75,18 @@ def plan() -> take.Take:
         raise DataError(
             expected="a voice for a text", got="one for a sound", fix="Leave --voice out."
         )
-    course = mood.course(_EMOTION.value, _SEED.value, outside=_OUTSIDE.value)
     actor = population.cast(_SEED.value, world=population.world(_WORLD.value))
+    course = mood.course(_EMOTION.value, _SEED.value, outside=_OUTSIDE.value)
     if _WAV.value is not None:
         samples = audio.read_wav(_WAV.value).waveform
-        if _LENGTH.value is not None:
-            samples = samples[: round(_LENGTH.value * audio.RATE)]
         print("film: phonemes of the sound are unknown; lips follow its energy", file=sys.stderr)
-        return take.sound(actor, samples, course=course)
+        return take.sound(actor, samples, course=course, seconds=_LENGTH.value)
     if _TEXT.value is not None:
         return take.say(
             actor, _TEXT.value, voice=_VOICE.value, course=course, seconds=_LENGTH.value
         )
-    return take.talk(actor, _LENGTH.value or LENGTH, voice=_VOICE.value, course=course)
+    seconds = LENGTH if _LENGTH.value is None else _LENGTH.value
+    return take.talk(actor, seconds, voice=_VOICE.value, course=course)
 
 
 def watch(frames: Sequence[int], what: str) -> Iterable[int]:
@@ -120,6 +119,7 @@ def main(argv: list[str]) -> int:
     """Runs the experiment."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    caches.keep_programs()
     out = pathlib.Path(_OUT.value)
     form = film.Format(
         size=_SIZE.value,
@@ -128,11 +128,13 @@ def main(argv: list[str]) -> int:
         noise=_NOISE.value,
         compression=_COMPRESSION.value,
     )
+    is_filmed = False
     try:
         if _TWINS.value and not _TRUTH.value:
             raise DataError(expected="--twins with truth", got="--notruth", fix="Leave one out.")
         film.check(out, form, overwrite=_OVERWRITE.value)
-        planned = plan()
+        with siblings.warnings_as_notes():
+            planned = plan()
         begin = time.perf_counter()
         film.shoot(
             planned,
@@ -142,6 +144,7 @@ def main(argv: list[str]) -> int:
             workers=_WORKERS.value,
             progress=lambda frames: watch(frames, "film"),
         )
+        is_filmed, seconds = True, time.perf_counter() - begin
         if _TWINS.value:
             emotional.write(
                 jax.random.key(_SEED.value),
@@ -153,10 +156,9 @@ def main(argv: list[str]) -> int:
     except DataError as error:
         sys.exit(f"film: {error}")
     except KeyboardInterrupt:
-        left = "the film is whole, its twins are not" if out.exists() else "nothing is left of it"
+        left = "the film is whole, its twins are not" if is_filmed else "nothing is left of it"
         print(f"film: stopped; {left}", file=sys.stderr)
-        return INTERRUPTED
-    seconds = time.perf_counter() - begin
+        return siblings.INTERRUPTED
     count = len(planned) * (1 + form.views)
     print(
         f"film: {count} frames of {form.size} pixels in {seconds:.0f} s, "

@@ -14,6 +14,7 @@ Needs the extra `face` (dlib-bin, face-recognition-models).
 
 import json
 import pathlib
+import sys
 import time
 
 import jax
@@ -22,6 +23,7 @@ import numpy as np
 from absl import app, flags
 
 from emojax.data import face68, files, landmarks
+from emojax.data.errors import DataError
 from emojax.opencv import cv2
 from emojax.puppet import controls as controls_lib
 from emojax.puppet import identity as identity_lib
@@ -34,7 +36,7 @@ _SHEETS = flags.DEFINE_string("sheets", None, "folder for contact sheets; none b
 _PEOPLE = flags.DEFINE_integer("people", 10, "how many identities", lower_bound=1)
 _FRAMES = flags.DEFINE_integer("frames", 60, "frames of each clip", lower_bound=8)
 _SIZE = flags.DEFINE_integer("size", 256, "side of the pictures, pixels", lower_bound=64)
-_SAMPLES = flags.DEFINE_integer("samples", 4, "rays for pixels at edges, 1 or 4")
+_SAMPLES = flags.DEFINE_enum("samples", "4", ["1", "4"], "rays for pixels at edges")
 _SEED = flags.DEFINE_integer("seed", 2026, "people and clips; development used others")
 
 JUDGED = (*face68.BROWS, *face68.NOSE, *face68.EYES, *face68.LIPS)
@@ -192,9 +194,17 @@ def draw_points(frame: np.ndarray, truth: np.ndarray, found: np.ndarray) -> np.n
     return big
 
 
-def main(_: list[str]) -> None:
+def main(argv: list[str]) -> None:
     """Films, judges, prints, writes."""
-    detector, predictor = landmarks.load_models()
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    try:
+        detector, predictor = landmarks.load_models()
+        for path in (_OUT.value and pathlib.Path(_OUT.value).parent, _SHEETS.value):
+            if path:
+                files.make_folder(pathlib.Path(path))
+    except DataError as error:
+        sys.exit(f"puppet_quality: {error}")
     size, num_frames = _SIZE.value, _FRAMES.value
     camera = picture.portrait(size, size, fill=0.74)
     key_people, key_clips, key_scenes = jax.random.split(jax.random.key(_SEED.value), 3)
@@ -207,7 +217,7 @@ def main(_: list[str]) -> None:
         for t in range(num_frames):
             instant = jax.tree.map(lambda leaf, t=t: leaf[t], clip)
             begun = time.perf_counter()
-            shot = picture.draw(person, instant, camera, scene=scene, samples=_SAMPLES.value)
+            shot = picture.draw(person, instant, camera, scene=scene, samples=int(_SAMPLES.value))
             points = truth_lib.landmarks(person, instant, camera).points
             frames.append(np.uint8(np.asarray(shot.image) * 255 + 0.5))
             # The detector calls the first pixel's centre 0.
@@ -231,14 +241,12 @@ def main(_: list[str]) -> None:
         rows.append(row)
         print("  ".join(f"{k} {v:6.3f}" if k != "person" else f"{v:2d}" for k, v in row.items()))
         if _SHEETS.value:
-            folder = pathlib.Path(_SHEETS.value)
-            folder.mkdir(parents=True, exist_ok=True)
             chosen = range(0, num_frames, max(num_frames // 12, 1))
             tiles = [draw_points(frames[t], truth[t], found[t]) for t in list(chosen)[:12]]
             sheet = np.vstack(
                 [np.hstack(tiles[k : k + 6]) for k in range(0, len(tiles) // 6 * 6, 6)]
             )
-            cv2.imwrite(str(folder / f"person_{n}.png"), sheet[..., ::-1])
+            files.write_picture(pathlib.Path(_SHEETS.value) / f"person_{n}.png", sheet)
     whole = np.concatenate(errors)
     total = {
         "found": float(np.mean([row["found"] for row in rows])),

@@ -1,7 +1,8 @@
 """A film's frames again, with emotions drawn over the disc: twins, written for training.
 
 Of each twin the data set gets picture, regions, landmarks and normals, all true, in the form of
-`emojax.data.emotional`.
+`emojax.data.emotional`. Pictures are as the puppet draws them: without the noise and compression
+that the film may have.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def _mouth(i, a, pucker, press, bite, tongue, mouth_y, hang) -> Mouth:
     free = 1 - press
     part = a[25]
     open_low = (0.024 * part + drop + 0.004 * a[26]) * free * (1 - bite)
-    open_up = (0.009 * part + 0.004 * a[26] + 0.010 * a[10] * part) * free
+    # Of speech alone, whatever is felt: a raised upper lip (10) takes the lower one along.
+    open_up = (0.009 * part + 0.004 * a[26]) * free
     open_up = jnp.maximum(open_up, 0.013 * bite * free)
     half = 0.112 * (1 + 0.13 * i.mouth_width)
     spread = 1 + 0.17 * a[12] + 0.19 * a[20] + 0.03 * a[14] - 0.07 * a[23] - 0.03 * a[15]

@@ -7,6 +7,7 @@ analysis of the fundamental frequency", IFA Proceedings 17).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ RATE = 16000
 FPS = 25.0
 HOP = 640  # samples a frame
 WINDOW = 1024
+PIECE = 1500  # frames at a time: spectra of half an hour at once would take gigabytes
 PITCH_RANGE = (60.0, 400.0)  # Hz; of 64 ms a period of 60 Hz leaves three quarters to compare
 VOICED = 0.5  # of a perfectly periodic sound's autocorrelation
 # Each octave that a candidate is lower costs this much: a period's double is as good a period.
@@ -59,9 +61,10 @@ def measure(samples: np.ndarray, num_frames: int) -> Prosody:
       samples: [N], 16 kHz mono, -1 to 1; silence is added where it is short.
       num_frames: T.
     """
-    blocks = _blocks(np.asarray(samples, np.float64), num_frames)
-    loudness = _loudness(blocks)
-    pitch = np.where(loudness > 0, _pitch(blocks), 0)
+    found = [(_level(blocks), _pitch(blocks)) for blocks in _blocks(samples, num_frames)]
+    level, pitch = (np.concatenate(pieces) for pieces in zip(*found, strict=True))
+    loudness = _loudness(level)
+    pitch = np.where(loudness > 0, _plausible(pitch), 0)
     speaking = _closed(loudness > SPEAKING, round(HOLD * FPS))
     accents, stress = _accents(loudness, pitch, speaking)
     return Prosody(np.float32(loudness), np.float32(pitch), speaking, accents, np.float32(stress))
@@ -81,17 +84,24 @@ def smooth(values: np.ndarray, sigma: float) -> np.ndarray:
     return np.apply_along_axis(np.convolve, 0, padded, kernel, mode="valid")
 
 
-def _blocks(samples: np.ndarray, num_frames: int) -> np.ndarray:
-    """Windowed sound around each frame, [T, WINDOW], without its mean."""
+def _blocks(samples: np.ndarray, num_frames: int) -> Iterator[np.ndarray]:
+    """Windowed sound around frames, [<= PIECE, WINDOW], without its mean; at least one piece."""
     needed = (num_frames - 1) * HOP + WINDOW
     padded = np.concatenate([np.zeros(WINDOW // 2), samples, np.zeros(WINDOW)])
     padded = np.pad(padded, (0, max(0, needed - len(padded))))
-    blocks = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][:num_frames]
-    return (blocks - blocks.mean(axis=1, keepdims=True)) * np.hanning(WINDOW)
+    whole = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][:num_frames]
+    for first in range(0, max(num_frames, 1), PIECE):
+        blocks = whole[first : first + PIECE]
+        yield (blocks - blocks.mean(axis=1, keepdims=True)) * np.hanning(WINDOW)
 
 
-def _loudness(blocks: np.ndarray) -> np.ndarray:
-    level = np.sqrt(np.mean(blocks**2, axis=1) / np.mean(np.hanning(WINDOW) ** 2))
+def _level(blocks: np.ndarray) -> np.ndarray:
+    """Root mean square of each block, of full scale, [T]."""
+    return np.sqrt(np.mean(blocks**2, axis=1) / np.mean(np.hanning(WINDOW) ** 2))
+
+
+def _loudness(level: np.ndarray) -> np.ndarray:
+    """Levels [T] relative to the loud ones, 0 to 1."""
     loud = np.percentile(level, LOUD_PERCENTILE) if len(level) else 0
     if loud < SILENT:
         return np.zeros(len(level))
@@ -100,6 +110,7 @@ def _loudness(blocks: np.ndarray) -> np.ndarray:
 
 
 def _pitch(blocks: np.ndarray) -> np.ndarray:
+    """Frequency that blocks repeat with, Hz, [T]; 0 where they do not."""
     shortest, longest = (int(RATE / f) for f in PITCH_RANGE[::-1])
 
     def autocorrelation(x: np.ndarray) -> np.ndarray:
@@ -114,8 +125,12 @@ def _pitch(blocks: np.ndarray) -> np.ndarray:
     # A peak on the border of the range is the flank of another one.
     inner = (best > 0) & (best < len(lags) - 1)
     voiced = inner & (share[np.arange(len(share)), shortest + best] > VOICED)
-    pitch = np.where(voiced, RATE / lags[best], 0)
-    usual = np.median(pitch[voiced]) if voiced.any() else 1
+    return np.where(voiced, RATE / lags[best], 0)
+
+
+def _plausible(pitch: np.ndarray) -> np.ndarray:
+    """Pitch [T] without what is too far from the usual one."""
+    usual = np.median(pitch[pitch > 0]) if pitch.any() else 1
     return np.where(np.abs(np.log2(np.maximum(pitch, 1) / usual)) < FARTHEST_OCTAVES, pitch, 0)
 
 

@@ -30,6 +30,7 @@ _LIP_DEPTH = 0.045  # behind the lips' front the cavity is wider than their open
 _CAVITY_BACK = 0.10  # z of its back wall
 _TEETH_BEND = 2.4  # the teeth's front is teeth_z - 2.4 x^2
 _FLESH = 0.006  # of lips and cheeks over the teeth, at least
+_HAIR_GAP = 0.04  # between long hair and the neck that it falls around
 BARE = 0.012  # where hair or cloth ends, its surface is this far under the skin
 
 
@@ -82,7 +83,7 @@ def distances(rig: Rig, x: jax.Array, y: jax.Array, z: jax.Array, *, fine: bool)
     skin = join(skin, neck, blend=0.05)
     skin, teeth, tongue = _mouth(rig, skin, ax, y, z)
     skin, eye = _eye(rig, skin, ax, y, z)
-    hair = _hair(rig, cranium, x, ax, y, z, fine)
+    hair = _hair(rig, cranium, neck, x, ax, y, z, fine)
     return Distances(skin, eye, teeth, tongue, hair, cloth, neck)
 
 
@@ -218,7 +219,7 @@ def _brow_relief(rig: Rig, x, y, z):
     return 0.0035 * hump(t * 0.8) * hump((s - 0.5) * 1.9) * ramp(z, 0.0, 0.05)
 
 
-def _hair(rig: Rig, cranium, x, ax, y, z, fine):
+def _hair(rig: Rig, cranium, neck, x, ax, y, z, fine):
     """A cap over the skull down to the hairline, and what falls behind."""
     h = rig.hair
     line = hairline(rig, ax, y, z)
@@ -233,7 +234,8 @@ def _hair(rig: Rig, cranium, x, ax, y, z, fine):
     cap = cranium + bare - grown * (thick + BARE)
     fall = capsule(h.fall, x, y, z * 1.12)
     fall = jnp.maximum(fall, z + 0.03 - 0.06 * hump((y + 0.1) * 2.5)) - 0.006 * locks
-    return join(cap, fall, blend=0.05)
+    # Hair gives way to neck and shoulders, which a turning head would push it through.
+    return join(cap, jnp.maximum(fall, _HAIR_GAP - neck), blend=0.05)
 
 
 def hairline(rig: Rig, x: jax.Array, y: jax.Array, z: jax.Array) -> jax.Array:

@@ -33,6 +33,7 @@ PAUSE = 0.30  # seconds between sentences, besides what espeak-ng leaves
 SHORTEST = 1.0  # seconds of a film
 LONGEST = espeak.MAX_SECONDS
 _HOPELESS = 1.5  # a text whose estimate exceeds the limit so far is not even begun
+_ROUNDING = 1e-6  # frames that are none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +86,8 @@ def say(
       DataError: nothing to say, more than `LONGEST` seconds or than `seconds`, no such voice, or
         espeak-ng is not installed.
     """
-    parts = _split(text)
-    if not parts:
-        espeak.speak(text, voice=voice or actor.voice)  # says what is wrong with it
+    # Of marks alone espeak-ng reads some aloud ("%"), and says of the others what is wrong.
+    parts = _split(text) or (text,)
     return _spoken(actor, parts, voice or actor.voice, course, seconds)
 
 
@@ -111,25 +111,34 @@ def talk(
         not installed.
     """
     _check_length(seconds)
-    voice = voice or actor.voice
+    _, voice = espeak.find_voice(voice or actor.voice)
     chosen = sentences.pick(actor.seed, voice, 1.6 * seconds + 5)
     return _spoken(actor, chosen, voice, course, seconds, fill=True)
 
 
-def sound(actor: Actor, samples: np.ndarray, *, course: Course = mood.neutral) -> Take:
+def sound(
+    actor: Actor,
+    samples: np.ndarray,
+    *,
+    course: Course = mood.neutral,
+    seconds: float | None = None,
+) -> Take:
     """Returns a take of an actor whose lips follow the energy of a sound.
 
     Args:
       actor: who moves.
-      samples: float32 [N] at 16 kHz, mono, -1 to 1; silence is added up to a whole frame.
+      samples: float32 [N] at 16 kHz, mono, -1 to 1.
       course: of emotion, asked for the number of frames.
+      seconds: length of the film, whose last frame is whole; as long as the sound by default. What
+        is left is silent, and of a longer sound only the beginning is heard.
 
     Raises:
-      DataError: the sound's length is out of range.
+      DataError: the length is out of range.
     """
-    _check_length(len(samples) / audio.RATE)
-    samples = _whole_frames(samples, math.ceil(len(samples) / HOP))
-    num_frames = len(samples) // HOP
+    lasts = len(samples) / audio.RATE if seconds is None else seconds
+    _check_length(lasts)
+    num_frames = _count(lasts)
+    samples = _whole_frames(samples, num_frames)
     moved = visemes.from_energy(samples, num_frames)
     performance = _perform(actor, moved, samples, course(num_frames))
     return Take(actor, performance, moved, samples, None, (), "", "")
@@ -162,14 +171,13 @@ def _spoken(actor, parts, name, course, seconds, *, fill=False) -> Take:
         words += _moved(speech.words, now)
         pause = np.zeros(round(PAUSE * audio.RATE))
         blocks += [speech.samples, pause]
-        said.append(part)
+        said.append(speech.text)
         now += speech.duration + len(pause) / audio.RATE
         if now > limit:
             break
     samples = np.float32(np.concatenate(blocks))
-    lasts = seconds or now - PAUSE + TRAIL
-    samples = _whole_frames(samples, max(math.ceil(lasts * files.FPS - 1e-6), round(SHORTEST * 25)))
-    num_frames = len(samples) // HOP
+    num_frames = _count(max(seconds or now - PAUSE + TRAIL, SHORTEST))
+    samples = _whole_frames(samples, num_frames)
     phonemes, words = (_until(num_frames / files.FPS, items) for items in (phonemes, words))
     moved = visemes.articulate(phonemes, num_frames, coarticulation=actor.coarticulation)
     performance = _perform(actor, moved, samples, course(num_frames))
@@ -206,10 +214,19 @@ def _moved(items, by: float) -> list:
 
 
 def _until(end: float, items) -> tuple:
-    """Phonemes or words that begin before the film's end, none of them longer."""
-    return tuple(
-        dataclasses.replace(item, end=min(item.end, end)) for item in items if item.start < end
-    )
+    """Phonemes or words that begin before the film's end, nothing of them after it."""
+    result = []
+    for item in items:
+        if item.start < end:
+            is_unheard = (getattr(item, "burst", None) or 0.0) > end
+            change = {"burst": None} if is_unheard else {}
+            result.append(dataclasses.replace(item, end=min(item.end, end), **change))
+    return tuple(result)
+
+
+def _count(seconds: float) -> int:
+    """Frames of a film; the last is whole."""
+    return math.ceil(seconds * files.FPS - _ROUNDING)
 
 
 def _whole_frames(samples: np.ndarray, num_frames: int) -> np.ndarray:

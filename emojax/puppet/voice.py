@@ -16,6 +16,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from emojax.speech import espeak
+
 # Natural logarithm of the factor at arousal 1, and at valence 1 (pleasant voices are livelier).
 RATE = (0.18, 0.03)  # a fifth faster: from 150 to 180 words a minute
 PITCH = (0.24, 0.02)  # four semitones
@@ -65,8 +67,10 @@ def espeak_options(
       pitch: its usual pitch, 0 to 99.
       range: its usual range, 0 to 100.
     """
-    return {
-        "rate": min(max(rate * settings.rate, 80.0), 450.0),
-        "pitch": min(max(pitch + math.log(settings.pitch) / PITCH_UNIT, 0.0), 99.0),
-        "range": min(max(range * settings.range * settings.pitch, 0.0), 100.0),
+    wanted = {
+        "rate": rate * settings.rate,
+        "pitch": pitch + math.log(settings.pitch) / PITCH_UNIT,
+        "range": range * settings.range * settings.pitch,
     }
+    limits = {name: espeak.LIMITS[name] for name in wanted}
+    return {name: min(max(wanted[name], low), high) for name, (low, high) in limits.items()}

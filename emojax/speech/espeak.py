@@ -113,7 +113,7 @@ def speak(
             raise DataError(
                 expected=f"{name} from {low} to {high}", got=f"{value}", fix=f"Set {name} there."
             )
-    identifier, voice = _find_voice(voice)
+    identifier, voice = find_voice(voice)
     # Control characters are espeak-ng's own commands. One for one: words keep their places.
     text = "".join(c if c.isprintable() else " " for c in text).strip()
     if not text:
@@ -208,8 +208,15 @@ def _listed() -> tuple[tuple[Voice, ...], tuple[Voice, ...]]:
     return result[0], result[1]
 
 
-def _find_voice(name: str) -> tuple[str, str]:
-    """(espeak-ng's identifier, our name) of a voice such as "en-gb+f3"."""
+def find_voice(name: str) -> tuple[str, str]:
+    """Returns espeak-ng's identifier of a voice, and its name in `speak`'s spelling.
+
+    Args:
+      name: as `speak` takes it, "en-GB+F3".
+
+    Raises:
+      DataError: no such voice, the extra is not installed, or the library failed.
+    """
     language, plus, variant = name.lower().partition("+")
     ranked = [(p, v.identifier, v) for v in voices() for p, code in v.codes if code == language]
     if not ranked:

@@ -53,13 +53,20 @@ def test_units_move_what_facs_says():
     assert _posed(a5=5.0).eye.upper > rest.eye.upper
     assert _posed(a6=5.0).eye.lower < rest.eye.lower
     assert _posed(a6=5.0).face.cheek.y > rest.face.cheek.y
+    assert _posed(a7=5.0).eye.lower < rest.eye.lower
     assert _posed(a9=5.0).face.wing.y > rest.face.wing.y
+    assert _posed(a10=5.0).mouth.y > rest.mouth.y
+    assert _posed(a10=5.0).face.wing.y > rest.face.wing.y
     assert _posed(a12=5.0).mouth.lift > rest.mouth.lift
     assert _posed(a12=5.0).mouth.half_width > rest.mouth.half_width
+    assert _posed(a14=5.0).folds.dimple > rest.folds.dimple
+    assert _posed(a14=5.0).mouth.lift > rest.mouth.lift
     assert _posed(a15=5.0).mouth.lift < rest.mouth.lift
     assert _posed(a17=5.0).mouth.y > rest.mouth.y
     assert _posed(a20=5.0).mouth.half_width > rest.mouth.half_width
     assert _posed(a23=5.0).mouth.upper < rest.mouth.upper
+    assert _posed(a25=5.0).mouth.open_up > rest.mouth.open_up == 0
+    assert _posed(a25=5.0).mouth.open_low > rest.mouth.open_low == 0
     assert _posed(a45=5.0).eye.closure == 1
     assert _posed(pucker=1.0).mouth.half_width < rest.mouth.half_width
     assert _posed(bite=1.0).mouth.low_shift < rest.mouth.low_shift

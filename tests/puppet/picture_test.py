@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from emojax.data import face68
 from emojax.puppet import identity, light, muscles, picture, rig, shape
 from emojax.puppet.masks import Region
 from tests.puppet import filmed
@@ -90,6 +91,27 @@ def test_visible_landmarks_lie_on_the_depth_map():
             u, v = np.floor(found.points[k]).astype(int)
             near = seen.depth[max(v - 1, 0) : v + 2, max(u - 1, 0) : u + 2]
             assert near.min() - 4e-3 < depth[k] < near.max() + 4e-3, (name, k)
+
+
+# Landmarks lie on the borders of these regions. Ends of brows and corners of eyes are thinner than
+# a pixel, and a few end so many pixels before their landmark.
+FEATURES = (
+    (face68.BROWS, Region.BROW, 3.5),
+    (face68.EYES, Region.EYE, 3.5),
+    (face68.OUTER_LIP, Region.LIPS, 1.2),
+    (face68.INNER_LIP, Region.LIPS, 2.5),
+)
+
+
+@pytest.mark.parametrize("name", ["rest", "turned", "smile", "surprise", "open"])
+def test_landmarks_project_onto_their_features(name):
+    for numbers, region, farthest in FEATURES:
+        v, u = np.nonzero(shot(name).labels == region)
+        centers = np.stack([u, v], axis=-1) + 0.5
+        away = points(name).points[list(numbers), None] - centers
+        pixels = np.linalg.norm(away, axis=-1).min(axis=1)
+        assert np.quantile(pixels, 0.75) < 1.6, region
+        assert pixels.max() < farthest, region
 
 
 def test_the_body_stays_while_the_head_turns():

@@ -55,7 +55,7 @@ def test_all_voices_are_known_to_espeak():
     for world in population.WORLDS.values():
         for language in world.languages:
             for variant in (*world.low_voices, *world.high_voices):
-                assert espeak._find_voice(f"{language}+{variant}")
+                assert espeak.find_voice(f"{language}+{variant}")
 
 
 def test_unknown_worlds_and_seeds_are_refused():

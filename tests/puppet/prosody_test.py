@@ -16,6 +16,15 @@ def test_pitch_is_found():
         assert np.all(np.abs(found / hertz - 1) < 0.03), (hertz, found)
 
 
+def test_long_sounds_are_measured_in_pieces(monkeypatch):
+    sound = voice(120 + 40 * np.sin(np.arange(48000) / 9000), seconds=3.0)
+    whole = prosody.measure(sound, 75)
+    monkeypatch.setattr(prosody, "PIECE", 10)
+    for a, b in zip(whole, prosody.measure(sound, 75), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert prosody.measure(sound, 0).loudness.shape == (0,)
+
+
 def test_noise_and_silence_have_no_pitch():
     noise = 0.1 * np.random.default_rng(0).normal(size=16000)
     assert np.mean(prosody.measure(noise, 25).pitch > 0) < 0.1

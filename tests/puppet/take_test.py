@@ -1,10 +1,11 @@
 import itertools
 
+import jax
 import numpy as np
 import pytest
 
 from emojax.data.errors import DataError
-from emojax.puppet import mood, population, take, visemes
+from emojax.puppet import mood, muscles, population, rig, take, visemes
 from emojax.speech import phonemes
 from emojax.speech.timing import Phoneme
 
@@ -43,6 +44,22 @@ def test_lengths_out_of_range_are_refused(actor, seconds):
         take.sound(actor, np.zeros(round(seconds * RATE), np.float32))
 
 
+def test_a_film_may_be_shorter_or_longer_than_its_sound(actor):
+    short, long = (take.sound(actor, _beats(2.0), seconds=seconds) for seconds in (1.5, 2.5))
+    assert (len(short), len(long)) == (38, 63)
+    np.testing.assert_array_equal(short.samples, long.samples[: len(short.samples)])
+    assert long.samples[31000:32000].any()
+    assert not long.samples[32000:].any()
+
+
+@pytest.mark.parametrize("seconds", [0.0, -0.5, float("nan"), float("inf")])
+def test_lengths_that_are_none_are_refused(actor, seconds):
+    with pytest.raises(DataError, match="a length from 1 to 1800 seconds"):
+        take.sound(actor, _beats(2.0), seconds=seconds)
+    with pytest.raises(DataError, match="a length from 1 to 1800 seconds"):
+        take.talk(actor, seconds)
+
+
 @pytest.mark.usefixtures("_installed")
 def test_a_text_is_spoken_to_its_end_with_silence_around(actor):
     found = take.say(actor, "Bob may pop up.  Map the pub!\n\n...", voice="en-gb")
@@ -76,12 +93,16 @@ def test_sound_and_lips_share_one_clock(actor):
 def test_every_bilabial_closes_the_lips(actor):
     found = take.talk(actor, 12.0, voice="en-gb", course=mood.everyday(1))
     time = np.arange(len(found)) / 25
+    pose = jax.jit(jax.vmap(muscles.pose, in_axes=(None, 0)))
+    mouth = pose(actor.identity, found.performance.controls).mouth
+    gap = 1000 * rig.METERS * np.asarray(mouth.open_up + mouth.open_low)
+    assert gap.max() > 5
     count = 0
     for phoneme in found.phonemes:
         units = phonemes.units(phoneme.symbol)
         if any(phonemes.features(unit).closes_lips for unit in units):
             near = (time > phoneme.start - 0.04) & (time < phoneme.end + 0.04)
-            assert found.articulation.press[near].max() > 0.97, phoneme
+            assert gap[near].min() < 0.3, phoneme  # millimetres, whatever is felt
             count += 1
     assert count > 5
 
@@ -95,6 +116,13 @@ def test_talking_fills_the_length_with_whole_sentences(actor):
     short = take.talk(actor, 1.0)  # shorter than any sentence: cut
     assert len(short) == 25
     assert short.phonemes[-1].end <= 1
+
+
+def test_what_is_cut_off_is_not_known_of():
+    said = (Phoneme("a", 0.0, 0.9), Phoneme("p", 0.9, 1.2, burst=1.1), Phoneme("a", 1.2, 1.3))
+    expected = (Phoneme("a", 0.0, 0.9), Phoneme("p", 0.9, 1.0))
+    assert take._until(1.0, said) == expected
+    assert take._until(1.15, said)[1].burst == 1.1
 
 
 @pytest.mark.usefixtures("_installed")
@@ -123,6 +151,7 @@ def test_the_same_arguments_give_the_same_bits(actor):
     [
         ("", {}, "an empty text"),
         (" ... ", {}, "a text with words"),
+        ("\udcff", {}, "an empty text"),
         ("Hello.", {"voice": "xx-klingon"}, "a voice of espeak-ng"),
         ("We found a map of the mountains under the stairs.", {"seconds": 1.5}, "leave the length"),
     ],
@@ -130,6 +159,26 @@ def test_the_same_arguments_give_the_same_bits(actor):
 def test_what_cannot_be_spoken_is_refused(actor, text, options, message):
     with pytest.raises(DataError, match=message):
         take.say(actor, text, **options)
+
+
+@pytest.mark.usefixtures("_installed")
+def test_marks_that_are_read_aloud_are_spoken(actor):
+    found = take.say(actor, "%", voice="en-gb")
+    assert next(p.symbol[-1:] for p in found.phonemes if p.symbol) == "p"  # percent
+    assert found.samples.any()
+
+
+@pytest.mark.usefixtures("_installed")
+def test_what_no_file_can_hold_is_no_part_of_the_text(actor):
+    assert take.say(actor, "Good\udcffday.").text == "Good day."
+
+
+@pytest.mark.usefixtures("_installed")
+def test_a_voice_is_looked_for_before_sentences(actor):
+    with pytest.raises(DataError, match="a voice of espeak-ng"):
+        take.talk(actor, 5.0, voice="klingon")
+    with pytest.raises(DataError, match="en, de, fr, es"):
+        take.talk(actor, 5.0, voice="it")
 
 
 @pytest.mark.usefixtures("_installed")

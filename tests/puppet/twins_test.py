@@ -4,7 +4,8 @@ import pytest
 
 from emojax.data import face68, files
 from emojax.data.errors import DataError
-from emojax.puppet import controls, twins
+from emojax.emotion import circumplex
+from emojax.puppet import controls, muscles, rig, twins
 from emojax.puppet.masks import Region
 from tests.puppet import footage
 
@@ -58,6 +59,18 @@ def test_all_but_the_emotions_units_is_shared(recording):
     expected = np.broadcast_to(plain.action_units[speech], (8, 2))
     np.testing.assert_allclose(found.action_units[:, speech], expected, atol=1e-6)
     assert np.ptp(np.asarray(found.action_units), axis=0).max() > 2
+
+
+def test_the_lips_of_all_twins_are_open_alike(recording):
+    """By the curves of the lips, in millimetres, at their widest moment."""
+    frame = int(np.argmax(recording.plain.action_units[:, controls.unit(25)]))
+    points = np.array([(0, 0), *circumplex.POINTS, *map(circumplex.centre, circumplex.CLASSES)])
+    acted = twins.twin(recording, frame, points)
+    pose = jax.jit(jax.vmap(muscles.pose, in_axes=(None, 0)))
+    mouth = pose(recording.identity, acted).mouth
+    opening = 1000 * rig.METERS * np.asarray(mouth.open_up + mouth.open_low)
+    assert opening[0] > 3
+    np.testing.assert_allclose(opening, opening[0], atol=0.01)
 
 
 def test_a_folder_knows_its_twins(recording):

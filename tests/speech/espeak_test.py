@@ -92,9 +92,9 @@ def test_voices_are_listed_and_found():
     variants = {voice.code: voice for voice in espeak.variants()}
     assert variants["f3"].gender == "female"
     assert len(variants) > 90
-    assert espeak._find_voice("fr") == ("roa/fr", "fr")
-    assert espeak._find_voice("en") == ("gmw/en", "en")
-    assert espeak._find_voice("de+mr serious")[0] == "gmw/de+Mr serious"
+    assert espeak.find_voice("fr") == ("roa/fr", "fr")
+    assert espeak.find_voice("en") == ("gmw/en", "en")
+    assert espeak.find_voice("de+mr serious")[0] == "gmw/de+Mr serious"
 
 
 @pytest.mark.usefixtures("_installed")
