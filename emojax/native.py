@@ -278,6 +278,9 @@ def _load(path: pathlib.Path, key: str) -> ctypes.CDLL | None:
     if not path.exists():
         return None
     try:
+        # Looked for before it is loaded: a wrong one would stay, under its successor's name.
+        if key.encode() not in path.read_bytes():
+            return None
         library = ctypes.CDLL(str(path))
         library.emojax_build_key.restype = ctypes.c_char_p
         return library if library.emojax_build_key().decode() == key else None

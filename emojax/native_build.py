@@ -110,9 +110,17 @@ def cuda_architectures() -> tuple[str, ...]:
 
     EMOJAX_CUDA_ARCH names them, separated by commas; else those of the GPUs of this machine, as
     nvidia-smi tells; else all of `CUDA_ARCHITECTURES`. In ascending order.
+
+    Raises:
+      ValueError: EMOJAX_CUDA_ARCH is no list of numbers.
     """
-    if os.environ.get("EMOJAX_CUDA_ARCH"):
-        return tuple(sorted(os.environ["EMOJAX_CUDA_ARCH"].split(","), key=int))
+    if named := os.environ.get("EMOJAX_CUDA_ARCH"):
+        parts = [part.strip() for part in named.split(",")]
+        if not all(part.isdecimal() for part in parts):
+            raise ValueError(
+                f"EMOJAX_CUDA_ARCH is {named!r}, expected numbers separated by commas, as in 80,90"
+            )
+        return tuple(sorted(set(parts), key=int))
     command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
@@ -183,10 +191,18 @@ def libraries(isa: str, folder: pathlib.Path, jaxlib_version: str) -> list[pathl
     if isa == CUDA:  # one for more architectures will do
         for path in folder.glob(f"emojax_{CUDA}_sm*-{build_key(isa, jaxlib_version)}.so"):
             named = path.name.removeprefix(f"emojax_{CUDA}_sm").split("-")[0].split("_")
-            later = int(named[-1])  # its PTX serves those that came after
-            if all(a in named or int(a) > later for a in cuda_architectures()):
+            if all(_serves([int(a) for a in named], int(a)) for a in cuda_architectures()):
                 paths.append(path)
     return paths
+
+
+def _serves(named: list[int], wanted: int) -> bool:
+    """Whether code for some GPUs, in ascending order, runs on another.
+
+    Machine code does within a generation, on what came later; PTX, that of the last, on later ones.
+    """
+    is_of_generation = any(a // 10 == wanted // 10 and a <= wanted for a in named)
+    return is_of_generation or wanted > named[-1]
 
 
 def build(

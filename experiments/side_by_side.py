@@ -14,10 +14,13 @@ took. gsplat is optional (`pip install gsplat`): without it, or without a GPU, t
 there all the same.
 """
 
+import concurrent.futures
+import contextlib
 import importlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +35,7 @@ NUDGE = 1e-9  # of the means by the last picture's mean: the turns of a loop can
 NEAR, FAR, DILATION, ALPHA_MAX = 0.01, 1e10, 0.3, 0.999  # gsplat 1.5's
 # Cotangents for all; the same numbers in both frameworks.
 SEED = 1
+NOTHING: Mapping = types.MappingProxyType({})
 
 
 class Case(NamedTuple):
@@ -43,6 +47,20 @@ class Case(NamedTuple):
     channels: int
 
 
+class Variant(NamedTuple):
+    """How our kernels are told to work.
+
+    Attributes:
+      settings: environment variables that choose among kernels, while they are traced.
+      options: of XLA's compiler.
+      passes: those that it is about.
+    """
+
+    settings: Mapping[str, str] = NOTHING
+    options: Mapping[str, bool | int | str] = NOTHING
+    passes: tuple[str, ...] = ("forward", "both")
+
+
 class Contestant(NamedTuple):
     """One who draws.
 
@@ -50,7 +68,7 @@ class Contestant(NamedTuple):
       name: who.
       calls: by pass, "forward" or "both" (with all gradients); each queues one call.
       wait: for all that is queued.
-      device: by pass, seconds that the device is busy for a call; may be absent.
+      device: by pass, seconds that the device is busy for a call.
       results: picture [B, H, W, C], gradients of the five arrays, pairs of the first image.
       memory: bytes taken beside the operands, by pass.
       first: seconds of the very first call.
@@ -65,16 +83,14 @@ class Contestant(NamedTuple):
     first: float
 
 
-def ours(
-    arrays: Sequence[np.ndarray], camera: Any, *, name: str, settings: dict[str, str]
-) -> Contestant:
+def ours(arrays: Sequence[np.ndarray], camera: Any, *, name: str, variant: Variant) -> Contestant:
     """Returns our kernels on a case.
 
     Args:
       arrays: the five of `splatting.splat`, each with a leading dimension of images.
       camera: of all images.
       name: of this contestant.
-      settings: environment variables that choose among kernels, while they are traced.
+      variant: how they are told to work.
     """
     operands = [jnp.asarray(x) for x in arrays]
     height, width, channels = camera.height, camera.width, arrays[4].shape[-1]
@@ -104,51 +120,69 @@ def ours(
 
             return jax.lax.fori_loop(0, QUEUED, turn, operands[0])
 
-        return jax.jit(many)
+        return many
 
-    old = {variable: os.environ.get(variable) for variable in settings}
-    os.environ.update(settings)
-    try:
-        begin = time.perf_counter()
-        programs = {"forward": jax.jit(draw).lower(*operands).compile()}
-        jax.block_until_ready(programs["forward"](*operands))
+    inputs = {"forward": tuple(operands), "both": (cotangent, *operands)}
+    loops = {
+        "forward": loop(lambda *a: jnp.mean(draw(*a))),
+        "both": loop(lambda *a: both(cotangent, *a)[1][0]),
+    }
+    begin = time.perf_counter()
+    with environment(variant.settings):
+        traced = {"first": jax.jit(draw).lower(*operands)}
+        compiled = {"first": traced["first"].compile(compiler_options=dict(variant.options))}
+        jax.block_until_ready(compiled["first"](*operands))
         first = time.perf_counter() - begin
-        programs["both"] = jax.jit(both).lower(cotangent, *operands).compile()
-        loops = {
-            "forward": loop(lambda *a: jnp.mean(draw(*a))),
-            "both": loop(lambda *a: both(cotangent, *a)[1][0]),
+        traced = {"both": jax.jit(both).lower(*inputs["both"])}
+        for task in variant.passes:
+            traced[task, "loop"] = jax.jit(loops[task]).lower(*operands)
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # XLA compiles without Python's lock
+        started = {
+            task: pool.submit(program.compile, compiler_options=dict(variant.options))
+            for task, program in traced.items()
         }
-        loops = {task: program.lower(*operands).compile() for task, program in loops.items()}
-    finally:
-        for variable, value in old.items():
-            os.environ.pop(variable) if value is None else os.environ.update({variable: value})
+        compiled |= {task: future.result() for task, future in started.items()}
+    programs = {"forward": compiled["first"], "both": compiled["both"]}
     queued = {}
 
-    def call(task, *operands):
-        queued[task] = programs[task](*operands)
+    def call(task):
+        queued[task] = programs[task](*inputs[task])
 
     def busy(task):
         begin = time.perf_counter()
-        jax.block_until_ready(loops[task](*operands))
+        jax.block_until_ready(compiled[task, "loop"](*operands))
         return (time.perf_counter() - begin) / QUEUED
 
     memory = {}
-    for task, program in programs.items():
-        sizes = program.memory_analysis()
+    for task in variant.passes:
+        sizes = programs[task].memory_analysis()
         memory[task] = int(sizes.temp_size_in_bytes + sizes.output_size_in_bytes) if sizes else 0
-    images, gradients, pairs = jax.tree.map(np.asarray, programs["both"](cotangent, *operands))
+    images, gradients, pairs = jax.tree.map(np.asarray, programs["both"](*inputs["both"]))
     return Contestant(
         name=name,
-        calls={
-            "forward": lambda: call("forward", *operands),
-            "both": lambda: call("both", cotangent, *operands),
-        },
+        calls={task: lambda task=task: call(task) for task in variant.passes},
         wait=lambda: jax.block_until_ready(queued),
-        device={task: lambda task=task: busy(task) for task in loops},
+        device={task: lambda task=task: busy(task) for task in variant.passes},
         results=(images, list(gradients), int(pairs[0])),
         memory=memory,
         first=first,
     )
+
+
+@contextlib.contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables inside a `with` block.
+
+    Args:
+      settings: names and values.
+    """
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def gsplat(arrays: Sequence[np.ndarray], camera: Any, *, packed: bool) -> Contestant:
@@ -290,7 +324,7 @@ def compare(
     arrays: Sequence[np.ndarray],
     camera: Any,
     *,
-    variants: Mapping[str, dict[str, str]],
+    variants: Mapping[str, Variant],
     rival: bool,
     blocks: int = 5,
     repeats: int = 40,
@@ -301,13 +335,13 @@ def compare(
       case: what it is called.
       arrays: the five of `splatting.splat`, each with a leading dimension of images.
       camera: of all images.
-      variants: settings of our kernels by name, each a contestant; "ours" is what `ratios` takes.
+      variants: of our kernels by name, each a contestant; "ours" is what `ratios` takes.
       rival: also gsplat, dense and packed.
       blocks: turns of each contestant.
       repeats: calls of a block.
     """
     contestants = [
-        ours(arrays, camera, name=name, settings=settings) for name, settings in variants.items()
+        ours(arrays, camera, name=name, variant=variant) for name, variant in variants.items()
     ]
     row: dict[str, Any] = {"case": case._asdict(), "kernels": native.isa(), "errors": []}
     for packed in (False, True) if rival else ():
@@ -318,6 +352,7 @@ def compare(
     row["times"] = clock(contestants, blocks=blocks, repeats=repeats)
     row["memory"] = {c.name: c.memory for c in contestants}
     row["first call, seconds"] = {c.name: c.first for c in contestants}
+    row["pairs"] = contestants[0].results[2]
     row["agreement"] = {c.name: agreement(contestants[0], c) for c in contestants[1:]}
     return row
 

@@ -17,7 +17,8 @@ turns, so that a machine whose speed drifts slows all of them alike; compare rat
 
 On a GPU: the same clouds beside gsplat, where it is installed, in one process (side_by_side.py):
 time to call, time in a queue, time of the device; agreement, pairs and memory; both forms of the
-way back. About two minutes. (--grid gpu_tiny: to see that it runs, on anything.)
+way back; limits, and a roofline (gpu_figures.py). About two minutes. (--grid gpu_tiny: to see that
+it runs, on anything.)
 """
 
 import importlib.util
@@ -32,6 +33,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
+import gpu_figures
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,15 +69,14 @@ GRID = {
         (1_000, 3.0, 1, 3),
     ],
 }
-# Beside gsplat; the first is the case of the targets.
-GPU_BASE = (30_000, 3.0, 1, 3)
+# Beside gsplat; those of the figures first, in case that time runs out.
 GPU_GRID = {
     "gpu_tiny": [(200, 3.0, 2, 3)],
     "gpu": [
-        GPU_BASE,
-        (30_000, 3.0, 16, 3),
-        (30_000, 3.0, 1, 10),
-        (30_000, 3.0, 16, 10),
+        (*gpu_figures.BASE, 1, 3),
+        (*gpu_figures.BASE, 16, 3),
+        (*gpu_figures.BASE, 16, 10),
+        (*gpu_figures.BASE, 1, 10),
         (10_000, 3.0, 1, 3),
         (100_000, 3.0, 1, 3),
         (30_000, 1.5, 1, 3),
@@ -84,13 +85,19 @@ GPU_GRID = {
         (30_000, 3.0, 64, 3),
     ],
 }
-# How our kernels are told to work, in the cases that decide between the ways back.
+# How our kernels are told to work, in the cases that decide between the ways back. XLA makes a
+# graph of five operations in a row; a call of ours is one, which must be said to be enough.
 VARIANTS = {
-    "ours": {},
-    "ours, back by splat": {"EMOJAX_SPLAT_BACKWARD": "splat"},
-    "ours, deterministic": {"EMOJAX_DETERMINISTIC": "1"},
+    "ours": side_by_side.Variant(),
+    "ours, one graph": side_by_side.Variant(options={"xla_gpu_graph_min_graph_size": 1}),
+    "ours, back by splat": side_by_side.Variant(
+        settings={"EMOJAX_SPLAT_BACKWARD": "splat"}, passes=("both",)
+    ),
+    "ours, deterministic": side_by_side.Variant(
+        settings={"EMOJAX_DETERMINISTIC": "1"}, passes=("both",)
+    ),
 }
-VARIED = [(30_000, 3.0, images, channels) for images in (1, 16) for channels in (3, 10)]
+VARIED = [(*gpu_figures.BASE, images, channels) for images in (1, 16) for channels in (3, 10)]
 # Plain XLA takes seconds an image: only these, a few turns.
 XLA_CASES = [(1_000, 3.0, 1, 3), BASE]
 XLA_ROUNDS = 2
@@ -300,7 +307,21 @@ def measure_gpu(grid: str, out: pathlib.Path) -> dict:
     """
     rival = importlib.util.find_spec("gsplat") is not None and native.platform() == "cuda"
     tiny = grid == "gpu_tiny"
-    rows = []
+    report = {
+        "command": f"python experiments/time_kernels.py --grid={grid}",
+        "commit": commit(),
+        "device": jax.devices()[0].device_kind,
+        "kernels": native.isa(),
+        "gsplat": rival,
+        "jax": jax.__version__,
+        "rates": gpu_figures.rates(seconds, tiny=tiny),
+        "encoder": {},
+        "rows": [],
+    }
+    for implementation in ("native", "xla"):
+        for name, call in encoder_calls(implementation).items():
+            times = [seconds(call) for _ in range(3 if tiny else 50)]
+            report["encoder"].setdefault(name, {})[implementation] = float(np.median(times))
     for case in GPU_GRID[grid]:
         (means, *rest), camera = make_scene(*case)
         arrays = [means, *(jnp.tile(x, (len(means), *[1] * x.ndim)) for x in rest)]
@@ -308,52 +329,29 @@ def measure_gpu(grid: str, out: pathlib.Path) -> dict:
             side_by_side.Case(*case),
             [np.asarray(x) for x in arrays],
             camera,
-            variants=VARIANTS if tiny or case in VARIED else {"ours": {}},
+            variants=VARIANTS if tiny or case in VARIED else {"ours": VARIANTS["ours"]},
             rival=rival,
             blocks=2 if tiny else 5,
             repeats=2 if tiny else 40,
         )
         row["ratios, gsplat / ours"] = side_by_side.ratios(row)
         fragments = case[2] * count_fragments(case)
-        row["operations, limit"] = {
-            "forward": fragments * (14 + case[3]),
-            "backward": fragments * (14 + 2 * case[3]),
-        }
-        rows.append(row)
-        report = {
-            "device": jax.devices()[0].device_kind,
-            "kernels": native.isa(),
-            "gsplat": rival,
-            "jax": jax.__version__,
-            "rows": rows,
-        }
+        row["limits"] = gpu_figures.limits(row["case"], fragments, report["rates"])
+        report["rows"].append(row)
+        report["figures"] = gpu_figures.figures(report["rows"])
         write(out.with_name(f"{out.name}.json"), json.dumps(report, indent=1) + "\n")
         print(f"{case}: {row['ratios, gsplat / ours'] or row['times']['ours']}", flush=True)
     return report
 
 
-def markdown_gpu(report: dict) -> str:
-    """Returns the table of a report beside gsplat, milliseconds.
-
-    Args:
-      report: of `measure_gpu`.
-    """
-    lines = [f"{report['device']}, jax {report['jax']}, kernels: {report['kernels']}.", ""]
-    if not report["gsplat"]:
-        lines += ["gsplat was not there: our own figures alone.", ""]
-    lines.append("| case (Gaussians, sigma, images, channels) | who | pass | latency | queued "
-                 "| device | memory, MB |")  # fmt: skip
-    lines.append("|" + " --- |" * 7)
-    for row in report["rows"]:
-        for who, passes in row["times"].items():
-            for name, kinds in passes.items():
-                times = [
-                    f"{1e3 * kinds[k]['seconds']:.3f}" for k in ("latency", "throughput", "device")
-                ]
-                memory = f"{row['memory'][who][name] / 1e6:.1f}"
-                cells = [str(tuple(row["case"].values())), who, name, *times, memory]
-                lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+def commit() -> str:
+    """Returns what git calls this version, "unknown" where there is no git or no repository."""
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def write(path: pathlib.Path, text: str) -> None:
@@ -432,7 +430,7 @@ def markdown(report: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plot(report: dict, path: str) -> None:
+def plot(report: dict, path: pathlib.Path) -> None:
     """Draws time by number of pairs, per image, with the limit.
 
     Args:
@@ -483,15 +481,14 @@ def main(argv: list[str]) -> None:
     out = pathlib.Path(_OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
     if _GRID.value in GPU_GRID:
-        text = markdown_gpu(measure_gpu(_GRID.value, out))
+        report = measure_gpu(_GRID.value, out)
+        text = gpu_figures.markdown(report)
         write(out.with_name(f"{out.name}.md"), text)
+        draw(gpu_figures.plot, report, out)
         sys.stdout.write(text)
         return
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(_ROUNDS.value, _GRID.value, build_probe(_PROBE.value, folder))
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     shown = [f"--{f}={flags.FLAGS[f].value}" for f in ("out", "grid", "rounds")]
     probe = " --probe=splat_probe.cpp" if _PROBE.value else ""
     report = {
@@ -501,18 +498,29 @@ def main(argv: list[str]) -> None:
         "isa": native.isa(),
         "jax": jax.__version__,
         "python": platform.python_version(),
-        "commit": commit or "unknown",
+        "commit": commit(),
         "ratios": ratios(figures["rows"]),
         **figures,
     }
     text = markdown(report)
     write(out.with_name(f"{out.name}.json"), json.dumps(report, indent=1) + "\n")
     write(out.with_name(f"{out.name}.md"), text)
+    draw(plot, report, out)
+    sys.stdout.write(text)
+
+
+def draw(plotted: Callable, report: dict, out: pathlib.Path) -> None:
+    """Writes OUT.png where matplotlib is installed.
+
+    Args:
+      plotted: draws a report into a file.
+      report: what it shows.
+      out: the file, without suffix.
+    """
     try:
-        plot(report, f"{out}.png")
+        plotted(report, out.with_name(f"{out.name}.png"))
     except ImportError:
         print("no plot: matplotlib is not installed (pip install 'emojax[plots]')")
-    sys.stdout.write(text)
 
 
 def _cpu() -> str:

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -32,12 +33,20 @@ def test_architectures_are_named_in_ascending_order(monkeypatch):
     assert native_build.cuda_architectures() == ("90", "120")
 
 
+def test_architectures_that_are_no_numbers_are_refused(monkeypatch):
+    _name_architectures(monkeypatch, "sm_90")
+    with pytest.raises(ValueError, match="EMOJAX_CUDA_ARCH is 'sm_90', expected numbers"):
+        native_build.cuda_architectures()
+
+
 @pytest.mark.parametrize(
     ("built", "machine", "serves"),
     [
         ("80_90", "90", True),
         ("80_90", "80", True),
+        ("80_90", "89", True),  # of one generation, and later
         ("80_90", "100", True),  # by the PTX of the last
+        ("86_90", "80", False),
         ("90_100", "80", False),
         ("80_100", "90", False),
     ],
@@ -130,12 +139,30 @@ def test_determinism_is_asked_for(name, value, expected, monkeypatch):
     assert native.wants_determinism() == expected
 
 
-def test_the_assembler_is_understood():
+def test_device_calls_queue_launches_and_nothing_else():
+    # What XLA records in a graph neither allocates, copies, nor asks or waits for the stream.
+    allowed = {"cudaStream_t", "cudaError_t", "cudaSuccess", "cudaGetErrorString"}
+    used, handlers, traits = set(), 0, 0
+    for path in (ROOT / "kernels").rglob("*.cu*"):
+        code = re.sub(r"//.*", "", path.read_text())
+        used |= set(re.findall(r"\bcuda[A-Z]\w*", code))
+        handlers += code.count("XLA_FFI_DEFINE_HANDLER_SYMBOL(")
+        traits += len(re.findall(r"EMOJAX_TRAITS\);", code))
+    assert used - allowed == {"cudaLaunchKernel"}
+    assert handlers == traits == len(native.OPERATIONS)
+
+
+@pytest.fixture(scope="module")
+def ptxas():
+    """kernels/check/ptxas.py as a module."""
     path = ROOT / "kernels" / "check" / "ptxas.py"
     spec = importlib.util.spec_from_file_location("ptxas", path)
-    ptxas = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(ptxas)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
+
+def test_the_assembler_is_understood(ptxas):
     def entry(name, spill):
         return (
             f"ptxas info    : Compiling entry function '{name}' for 'sm_90'\n"
@@ -147,10 +174,42 @@ def test_the_assembler_is_understood():
     blend = "_ZN6emojax6device11BlendKernelIfLi3EEEvNS0_7ForwardIT_EE"
     unblend = "_ZN6emojax6device13UnblendKernelIfLi12ELNS0_4ModeE2EEEvNS0_8BackwardIT_EE"
     double = blend.replace("KernelIf", "KernelId")
-    text, wrong = ptxas.table([entry(blend, 0) + entry(unblend, 0) + entry(double, 0)], ["90"])
+    rows, wrong = ptxas.numbers([entry(blend, 0) + entry(unblend, 0) + entry(double, 0)])
+    text = ptxas.table(rows, ("90",))
     assert "| splat Blend 3 | 14368 | 60 |" in text
     assert "| splat Unblend 12 exact | 14368 | 60 |" in text
     assert len(text.splitlines()) == 4, "kernels of double are not shown"
     assert wrong == []
-    _, wrong = ptxas.table([entry(double, 8) + "x.cu(3): warning #177-D: unused\n"], ["90"])
+    _, wrong = ptxas.numbers([entry(double, 8) + "x.cu(3): warning #177-D: unused\n"])
     assert len(wrong) == 2
+    # What is written is read again, and compared.
+    report = f"<!-- ptxas of 0123 by nvcc 13.0 -->\n\n{text}\n\n{ptxas.END}\n| a | b | c |\n"
+    assert ptxas.committed(report) == ("0123", "13.0", rows)
+    assert ptxas.differences(rows, rows) == []
+    rows["splat Blend 3"] |= {"90": "61"}
+    said = ["splat Blend 3, 90: 61, the report says 60"]
+    assert ptxas.differences(rows, ptxas.committed(report)[2]) == said
+
+
+def test_the_report_of_registers_is_of_these_sources(ptxas):
+    key, _, rows = ptxas.committed(ptxas.README.read_text())
+    assert key == ptxas.key(native_build.CUDA_FLAGS), "python kernels/check/ptxas.py --write"
+    for name, row in rows.items():
+        assert set(row) == {"shared", *ptxas.ARCHITECTURES}, name
+        assert all(0 < int(row[a]) <= 255 for a in ptxas.ARCHITECTURES), name
+        assert int(row["shared"]) <= 48 * 1024, name
+
+
+def test_the_key_of_the_report_follows_what_device_code_includes(ptxas, tmp_path, monkeypatch):
+    (tmp_path / "kernels").mkdir()
+    for name, text in {
+        "a_cuda.cu": '#include "b.cuh"\n', "b.cuh": '#include "c.h"\n', "c.h": "", "d.h": "",
+    }.items():  # fmt: skip
+        (tmp_path / "kernels" / name).write_text(text)
+    monkeypatch.setattr(ptxas, "ROOT", tmp_path)
+    before = ptxas.key(("-O3",))
+    assert before != ptxas.key(("-O2",))
+    (tmp_path / "kernels" / "d.h").write_text("int d;")
+    assert before == ptxas.key(("-O3",))
+    (tmp_path / "kernels" / "c.h").write_text("int c;")
+    assert before != ptxas.key(("-O3",))

@@ -11,6 +11,7 @@
 
 #include "../splat/splat_cpu.h"
 //
+#define EMOJAX_PLANE_SIZES 3, 12  // three and ten channels, with depth or without
 #include "../splat/splat_launch.cuh"
 #include "../triplane/triplane_cpu.h"
 #include "../triplane/triplane_launch.cuh"

@@ -22,13 +22,18 @@ void WithSize(int size, const Run& run) {
   }
 }
 
+// Compiled for floats, beside the largest; fewer where a check need not compile them all.
+#ifndef EMOJAX_PLANE_SIZES
+#define EMOJAX_PLANE_SIZES 3, 4, 8, 12, 16
+#endif
+
 // More planes than the largest size are done in equal groups. Doubles are for tests: few sizes.
 template <class T, class Run>
 void WithPlanes(int planes, const Run& run) {
   constexpr int kMost = sizeof(T) == 4 ? 24 : 8;  // with the moments, a warp's lanes
   const int groups = (planes + kMost - 1) / kMost, size = (planes + groups - 1) / groups;
   if constexpr (sizeof(T) == 4) {
-    WithSize<3, 4, 8, 12, 16, kMost>(size, run);
+    WithSize<EMOJAX_PLANE_SIZES, kMost>(size, run);
   } else {
     WithSize<4, kMost>(size, run);
   }
@@ -77,8 +82,8 @@ void QueueBackward(Queue& queue, const Backward<T>& p, Variant variant, unsigned
     auto kernel = mode == kPlain     ? UnblendKernel<T, size, kPlain>
                   : mode == kWithTap ? UnblendKernel<T, size, kWithTap>
                                      : UnblendKernel<T, size, kExact>;
-    // The other form has room for one group of planes alone.
-    if constexpr (sizeof(MarchShared<T, size>) <= kMostShared) {
+    // The other form has room for one group of planes alone; doubles, for tests, do without it.
+    if constexpr (sizeof(T) == 4 && sizeof(MarchShared<T, size>) <= kMostShared) {
       if (variant == kBySplat && frame.Planes() <= size && mode != kExact) {
         kernel = mode == kPlain ? MarchKernel<T, size, kPlain> : MarchKernel<T, size, kWithTap>;
       }

@@ -111,7 +111,7 @@ def test_gradients(float64, antialias):
     cam = s.camera
     arguments = (*s[:4], cam.world_to_camera, cam.focal, cam.principal)
     assert bool(jnp.all(project.project(*s[:4], cam).alive))
-    check_grads(numbers, arguments, order=1, modes=["rev"], atol=1e-6, rtol=1e-6, eps=1e-6)
+    check_grads(jax.jit(numbers), arguments, order=1, modes=["rev"], atol=1e-6, rtol=1e-6, eps=1e-6)
 
 
 def test_bad_gaussians_send_no_gradient_and_no_nan():
@@ -121,7 +121,7 @@ def test_bad_gaussians_send_no_gradient_and_no_nan():
         out = project.project(*arrays, s.camera)
         return sum(jnp.sum(x**2 * out.alive.reshape(-1, *[1] * (x.ndim - 1))) for x in out[:4])
 
-    gradients = jax.grad(loss, argnums=(0, 1, 2, 3))(*s[:4])
+    gradients = jax.jit(jax.grad(loss, argnums=(0, 1, 2, 3)))(*s[:4])
     dead = [r for r in synthetic.DEAD_ROWS if synthetic.degenerate_names[r] != "NaN feature"]
     for gradient in gradients:
         assert np.all(np.isfinite(gradient))

@@ -98,4 +98,4 @@ def test_nothing_here_is_differentiated():
         splats = project.project(means, *s[1:4], s.camera)
         return jnp.sum(tiles.bin_splats(splats, width=32, height=32).num_pairs * means)
 
-    assert np.all(np.isfinite(jax.grad(loss)(s.means)))
+    assert np.all(np.isfinite(jax.jit(jax.grad(loss))(s.means)))
