@@ -12,8 +12,9 @@ they came from, and prints
     parity on the stored probe: 3e-07 at worst (valence), gate 2e-05
     wrote weights/emonet_8.safetensors (SHA-256 ...)
 
-The probe is this machine's check of the function that will run your weights: under made-up weights
-it must give the numbers that it gave where its outputs were held against the original's.
+The probe is this machine's check of the function that will run your weights. Its numbers, under
+made-up weights, are no original's: they were recorded from this project's own functions when those
+met the originals' data (tests/experts). It shows a fault of this machine, not one of the functions.
 `python -m emojax.experts` lists the networks and where their official files are. A network of two
 files takes --checkpoint twice.
 """

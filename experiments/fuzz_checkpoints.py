@@ -1,6 +1,6 @@
 """Gives the reader of checkpoints mutated files: no crash, no hang, no code run, little memory.
 
-    python experiments/fuzz_checkpoints.py --count 100000
+    python experiments/fuzz_checkpoints.py --count 100000 --out benchmarks/fuzz_checkpoints.json
 
 Takes small files of every kind (PyTorch's from tests/, the others made here), mutates them (bits,
 bytes, numbers, cuts, splices, opcodes that name and call, entries of archives with right checksums)
@@ -41,6 +41,7 @@ _FILES = flags.DEFINE_string("files", None, "folder of files to mutate; by defau
 _CONTROL = flags.DEFINE_bool(
     "control", False, "read pickles with Python's own reader: the hook must find code that runs"
 )
+_OUT = flags.DEFINE_string("out", None, "JSON file to write the report into, too")
 _KEEP = flags.DEFINE_string("keep", None, "folder to write files into that did harm")
 
 Reader = Callable[[str, bytes], str]  # name, bytes -> "read" or "refused"
@@ -364,6 +365,9 @@ def main(argv: list[str]) -> None:
         "harmful": harmful[:20],
     }
     print(json.dumps(report))
+    if _OUT.value:
+        place = pathlib.Path(_OUT.value)
+        place.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     sys.exit(bool(harmful))
 
 

@@ -1,7 +1,7 @@
 """BiSeNet: a face's 19 regions (Yu et al. 2018; zllrunning/face-parsing.PyTorch, CelebAMask-HQ).
 
 Takes RGB pictures [B, 3, H, W], floats 0 to 1 (bytes are divided by 255); ImageNet's mean and
-deviation are part of `forward`. Trained at 512 x 512; any size from 32 works.
+deviation are part of `forward`. Trained at 512 x 512 (`preprocess`); any size from 32 works.
 """
 
 from __future__ import annotations
@@ -18,11 +18,22 @@ CLASSES = (
     "necklace", "cloth", "hair", "hat",
 )  # fmt: skip
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-MIN_SIDE = 32
+SIDE, MIN_SIDE = 512, 32
 FEATURES = 128
 
 # Heads: name -> (channels inside, hidden).
 _HEADS = {"conv_out": (256, 256), "conv_out16": (FEATURES, 64), "conv_out32": (FEATURES, 64)}
+
+
+def preprocess(image: jax.Array) -> jax.Array:
+    """Returns a picture at the size of the training, [B, 3, 512, 512], 0 to 1; gradients flow.
+
+    Args:
+      image: [B, 3, H, W] RGB, 0 to 1, or uint8.
+    """
+    image = inputs.array("image", image, ("B", 3, "H", "W"))
+    resized = layers.smoothed(layers.channels_last(layers.floats(image)), (SIDE, SIDE))
+    return layers.channels_first(resized)
 
 
 def normalize(image: jax.Array) -> jax.Array:

@@ -13,7 +13,7 @@ def text(names: Sequence[str]) -> str:
     """Returns a description of networks.
 
     Args:
-      names: of those wanted; none for a line or two on each.
+      names: of those wanted; none for the most important of each.
 
     Raises:
       CheckpointError: there is no such network.
@@ -24,10 +24,20 @@ def text(names: Sequence[str]) -> str:
     lines = [f"Converted weights are looked for in {expert.weights_folder()}", ""]
     for name in registry.names():
         network = registry.get(name)
-        lines.append(f"{name:{width}}  {_state(name):13}  {network.task}")
-        lines.append(f"{'':{width}}  {'':13}  {network.licence}")
-    lines += ["", "`python -m emojax.experts NAME` says more: inputs, outputs, the official file."]
+        lines.append(f"{name:{width}}  {_state(name)}: {network.task}")
+        lines += [f"{'':{width}}  {line}" for line in _terms(network)]
+    lines += ["", "`python -m emojax.experts NAME` says more: shapes, ranges, further outputs."]
     return "\n".join(lines) + "\n"
+
+
+def _terms(network: spec.Spec) -> list[str]:
+    """Contract, gradients, licence and source of a network."""
+    return [
+        f"{', '.join(network.inputs)} -> {', '.join(network.outputs)}",
+        f"gradients: {network.gradients}",
+        f"licence: {network.licence}",
+        f"official: {network.official}",
+    ]
 
 
 def _state(name: str) -> str:
@@ -37,6 +47,7 @@ def _state(name: str) -> str:
 
 def _whole(network: spec.Spec) -> str:
     """All that is known of a network."""
+    known = [*network.inputs, *network.further]
     lines = [
         f"{network.name}: {network.task}",
         f"weights:   {_state(network.name)}",
@@ -48,8 +59,15 @@ def _whole(network: spec.Spec) -> str:
         *_part("outputs", network.outputs),
     ]
     if network.extras:
-        lines += ["outputs on request", _INDENT + ", ".join(network.extras)]
+        lines += ["outputs that take further inputs or a pass of their own"]
+        lines += [_INDENT + _told(name, extra, known) for name, extra in network.extras.items()]
     return "\n".join(lines) + "\n"
+
+
+def _told(name: str, extra: spec.Extra, known: Sequence[str]) -> str:
+    """An output, what it takes, and whether it has to be asked for."""
+    asked = "; only when asked for" if extra.is_asked else ""
+    return f"{name}: of {', '.join(known[: extra.inputs])}{asked}"
 
 
 def _part(title: str, entries: Mapping[str, str]) -> list[str]:

@@ -122,15 +122,15 @@ def windows(steps: jax.Array) -> jax.Array:
     return padded[starts[:, None] + np.arange(WINDOW)]
 
 
-def front(sound: np.ndarray) -> tuple[tuple, dict[str, int]]:
+def front(wave: np.ndarray) -> tuple[tuple, dict[str, int], spec.Outputs]:
     """Returns the input of `forward`, made from a wave where that is given.
 
     Args:
-      sound: a wave [N] or input vectors [T, 494].
+      wave: [N], or input vectors [T, 494].
     """
-    if np.ndim(sound) != 1:
-        return (sound,), {}
-    return (jnp.asarray(input_vector(sound), jnp.float32),), {"num_samples": len(sound)}
+    if np.ndim(wave) != 1:
+        return (wave,), {}, {}
+    return (jnp.asarray(input_vector(wave), jnp.float32),), {"num_samples": len(wave)}, {}
 
 
 def layout(shapes: spec.Shapes) -> spec.Shapes:
@@ -207,7 +207,7 @@ def _of_output(params: Params, direction: str) -> jax.Array:
 SPEC = spec.Spec(
     name="deepspeech",
     task="letters from speech; features that drive lips",
-    inputs={"sound": "[N] wave at 16 kHz in the range of int16; or input vectors [T, 494]"},
+    inputs={"wave": "[N] at 16 kHz in the range of int16; or input vectors [T, 494]"},
     outputs={
         "input_vector": "[T, 494] at 50 Hz",
         "logits": "[T, 1, 29]",

@@ -1,6 +1,7 @@
 """e4e: the StyleGAN2 code of a picture (Tov et al. 2021), an IR-SE-50 with a head for each style.
 
-Takes RGB pictures [B, 3, 256, 256], -1 to 1 (bytes are divided by 127.5, less 1), aligned as FFHQ.
+Takes RGB pictures [B, 3, 256, 256], -1 to 1 (bytes are divided by 127.5, less 1), aligned as FFHQ;
+`preprocess` resizes others.
 Codes are those before the mean code is added; "wplus" has it where the file has `latent_avg`. Files
 of the W encoder have one code for all styles. Which it is, the file says.
 """
@@ -26,6 +27,19 @@ _COARSE, _MIDDLE = 3, 7
 _NUM_CONVS = (4, 5, 6)  # of a style's head, from 16, 32 and 64 pixels to one
 _SLOPE = 0.01  # PyTorch's default, not StyleGAN2's
 _W_KEY = "encoder.linear.weight"
+
+
+def preprocess(image: jax.Array) -> jax.Array:
+    """Returns a picture at the encoder's size, [B, 3, 256, 256], -1 to 1; gradients flow.
+
+    EmoStyle rounds it to bytes before it resizes: codes of generated pictures differ by that.
+
+    Args:
+      image: [B, 3, H, W] RGB, -1 to 1, or uint8, aligned as FFHQ.
+    """
+    image = inputs.array("image", image, ("B", 3, "H", "W"))
+    image = layers.channels_last(layers.floats(image, scale=127.5, offset=-1.0))
+    return layers.channels_first(layers.smoothed(image, (SIDE, SIDE)))
 
 
 def forward(params: Params, image: jax.Array) -> spec.Outputs:

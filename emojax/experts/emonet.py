@@ -117,7 +117,9 @@ SPECS = tuple(
             "valence": "[B], unbounded",
             "arousal": "[B], unbounded",
         },
-        extras={"emostyle_variant_va": emostyle},
+        extras={
+            "emostyle_variant_va": spec.Extra(lambda params, _, image: emostyle(params, image))
+        },
         forward=forward,
         layout=functools.partial(layout, num_classes=num),
         prefixes=("module.",),

@@ -4,8 +4,8 @@
     out = expert.apply(expert.params, image)  # {"valence": [B], "arousal": [B], ...}
 
 Inputs and outputs have the order, layout and range of the original (PyTorch: channels before height
-and width); `python -m emojax.experts` lists them. `apply` can be jitted, mapped and differentiated;
-`outputs` picks some, and only what they need is computed.
+and width); `python -m emojax.experts` lists them. `apply` can be jitted, mapped and differentiated.
+Some outputs cost a pass of their own: `outputs` picks some, and only what they need is computed.
 """
 
 from __future__ import annotations
@@ -50,13 +50,38 @@ class Expert:
 
         Args:
           params: `self.params`, or others of the same structure.
-          *inputs: as `spec.inputs` says.
-          outputs: names of `spec.outputs`, of `spec.extras`, or "mid.NAME" for intermediates;
-            by default all of `spec.outputs`.
+          *inputs: as `spec.inputs` says, and perhaps those of `spec.further`.
+          outputs: names of `spec.outputs`, of `spec.extras`, or "mid.NAME" for intermediates; by
+            default all outputs and extras that these inputs allow.
 
         Raises:
           CheckpointError: an input has another shape, or there is no such output.
         """
+        inputs, static, ready = self._prepared(inputs)
+        names = None if outputs is None else tuple(name for name in outputs if name not in ready)
+        found: Outputs = {}
+        if names != ():
+            found = _compiled(self.spec.name, names, tuple(static.items()))(params, *inputs)
+        if outputs is None:
+            return ready | found
+        return {name: ready[name] if name in ready else found[name] for name in outputs}
+
+    def outputs(self, *inputs: Any) -> tuple[str, ...]:
+        """Returns the names of `spec.outputs` that these weights and inputs give, in one pass.
+
+        Args:
+          *inputs: as for `apply`.
+
+        Raises:
+          CheckpointError: an input has another shape.
+        """
+        inputs, static, ready = self._prepared(inputs)
+        forward = functools.partial(self.spec.forward, **static)
+        found = jax.eval_shape(forward, self.params, *inputs[: len(self.spec.inputs)])
+        return tuple(name for name in self.spec.outputs if name in found or name in ready)
+
+    def _prepared(self, inputs: tuple) -> tuple[tuple, dict[str, Any], Outputs]:
+        """Inputs of `forward`, its static options, and outputs that are ready."""
         known = [*self.spec.inputs, *self.spec.further]
         if not len(self.spec.inputs) <= len(inputs) <= len(known):
             further = f" (and {', '.join(self.spec.further)})" if self.spec.further else ""
@@ -65,11 +90,7 @@ class Expert:
                 got=f"{len(inputs)} inputs",
                 fix="`python -m emojax.experts` lists what a network takes.",
             )
-        static: dict[str, Any] = {}
-        if self.spec.front is not None:
-            inputs, static = self.spec.front(*inputs)
-        names = None if outputs is None else tuple(outputs)
-        return _compiled(self.spec.name, names, tuple(static.items()))(params, *inputs)
+        return (inputs, {}, {}) if self.spec.front is None else self.spec.front(*inputs)
 
 
 def from_state_dict(
@@ -87,19 +108,7 @@ def from_state_dict(
       CheckpointError: no such network, or the mapping does not have its keys, shapes and finite
         numbers; the error names what is missing or extra, and what the mapping looks like.
     """
-    spec = registry.get(name)
-    try:
-        arranged = state.arrange(
-            [mapping],
-            spec.layout,
-            prefixes=spec.prefixes,
-            renames=spec.renames,
-            optional=spec.optional,
-            ignored=spec.ignored,
-        )
-    except CheckpointError as error:
-        raise _with_likeness(error, name, mapping) from None
-    return Expert(spec, _params(spec, arranged.arrays, dtype))
+    return _arranged(registry.get(name), mapping, (), dtype)
 
 
 def load(
@@ -138,7 +147,9 @@ def load(
             fix=f"Get {spec.official}, then experiments/convert.py --network={name} "
             f"--checkpoint=FILE --out={file.parent}.",
         )
-    return from_state_dict(name, reading.read(file).tree, dtype=dtype)
+    contents = reading.read(file)
+    # A graph has constants of its own among the weights.
+    return _arranged(spec, contents.tree, ("*",) if contents.is_graph else (), dtype)
 
 
 def weights_folder() -> pathlib.Path:
@@ -148,7 +159,30 @@ def weights_folder() -> pathlib.Path:
 
 def is_installed(name: str) -> bool:
     """Returns whether converted weights of the network called `name` lie in `weights_folder()`."""
-    return (weights_folder() / f"{name}{SUFFIX}").exists()
+    return weights_file(name).exists()
+
+
+def weights_file(name: str) -> pathlib.Path:
+    """Returns where the converted weights of the network called `name` lie, if they do."""
+    return weights_folder() / f"{name}{SUFFIX}"
+
+
+def _arranged(
+    spec: Spec, tree: object, ignored: Sequence[str], dtype: jax.typing.DTypeLike | None
+) -> Expert:
+    """The network with the weights of a checkpoint; further keys of some patterns are ignored."""
+    try:
+        arranged = state.arrange(
+            [tree],
+            spec.layout,
+            prefixes=spec.prefixes,
+            renames=spec.renames,
+            optional=spec.optional,
+            ignored=(*spec.ignored, *ignored),
+        )
+    except CheckpointError as error:
+        raise _with_likeness(error, spec.name, tree) from None
+    return Expert(spec, _params(spec, arranged.arrays, dtype))
 
 
 def _with_likeness(error: CheckpointError, name: str, mapping: object) -> CheckpointError:
@@ -185,14 +219,23 @@ def _compiled(
 
     def run(params: Params, *inputs: jax.Array) -> Outputs:
         found = spec.forward(params, *inputs[: len(spec.inputs)], **dict(static))
-        wanted = [key for key in spec.outputs if key in found] if outputs is None else outputs
-        found |= {key: spec.extras[key](params, *inputs) for key in wanted if key in spec.extras}
-        if unknown := [key for key in wanted if key not in found]:
+        possible = {key: e for key, e in spec.extras.items() if e.inputs <= len(inputs)}
+        wanted = outputs
+        if outputs is None:
+            wanted = [key for key in spec.outputs if key in found]
+            wanted += [key for key, extra in possible.items() if not extra.is_asked]
+        if unknown := [key for key in wanted if key not in found and key not in possible]:
             raise CheckpointError(
-                expected=f"outputs of {name}: {', '.join([*found, *spec.extras])}",
+                expected=f"outputs of {name} from {len(inputs)} inputs: "
+                + ", ".join([*found, *possible]),
                 got=", ".join(unknown),
-                fix="Take other names.",
+                fix="Take other names, or give the further inputs too.",
             )
-        return {key: found[key] for key in wanted}
+        made = {
+            key: extra.run(params, found, *inputs[: extra.inputs])
+            for key, extra in possible.items()
+            if key in wanted
+        }
+        return {key: made[key] if key in made else found[key] for key in wanted}
 
     return jax.jit(run)

@@ -1,7 +1,7 @@
 """Normals of a face from one picture (Abrevaya et al. 2020, cross-modal deep face normals).
 
 Takes RGB pictures [B, 3, H, W], floats 0 to 1 (bytes are divided by 255), of a face cut out by a
-square of 1.2 times the 68 landmarks' box; sides are multiples of 32, 256 in the original. Two
+square of 1.2 times the 68 landmarks' box (`crop`); sides are multiples of 32, 256 there. Two
 encoders (of pictures, of normals) share a decoder of normals, whose skip connections exist for
 pictures only; a second decoder draws the picture again.
 """
@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from emojax.experts import inputs, layers, resnet, spec
+from emojax.experts.checkpoint.refusal import CheckpointError
 from emojax.experts.layers import Params
 
 MULTIPLE = 32
+SIDE = 256
+SQUARE = 1.2  # side of the crop over the longer one of the landmarks' box
 
 # Decoder, from deep to shallow: layer -> (channels that pass the skip connection unchanged, out).
 _UP = {
@@ -25,6 +29,34 @@ _UP = {
 }
 _LAST_PASSED = 128
 _SKIPS = (256, 128, 64, 64)  # channels of the encoder's maps 3, 2, 1, 0
+
+
+def crop(image: jax.Array, points: np.ndarray) -> jax.Array:
+    """Returns the face as the network takes it, [1, 3, 256, 256], bilinear; gradients flow.
+
+    Args:
+      image: [3, H, W] RGB, 0 to 1, or uint8.
+      points: [68, 2] landmarks (column, row), pixels; not traced.
+
+    Raises:
+      CheckpointError: the square lies outside of the picture, or landmarks are all in one place.
+    """
+    image = inputs.array("image", image, (3, "H", "W"))
+    low, high = np.min(points, axis=0), np.max(points, axis=0)
+    side, size = SQUARE * float(np.max(high - low)), np.array(image.shape[:0:-1])
+    start = end = np.zeros(2, int)
+    if side > 0 and np.isfinite(points).all():
+        first = np.round((low + high - side) / 2).astype(int)
+        start, end = np.maximum(first, 0), np.minimum(first + round(side), size)
+    if (end <= start).any():
+        raise CheckpointError(
+            expected=f"landmarks of a face in the picture of {size[0]} x {size[1]} pixels",
+            got=f"columns {low[0]:g} to {high[0]:g}, rows {low[1]:g} to {high[1]:g}",
+            fix="Give landmarks (column, row) in pixels of this picture.",
+        )
+    inner = layers.floats(image)[:, start[1] : end[1], start[0] : end[0]]
+    resized = layers.bilinear(layers.channels_last(inner[None]), (SIDE, SIDE), align_corners=False)
+    return layers.channels_first(resized)
 
 
 def forward(params: Params, image: jax.Array) -> spec.Outputs:
@@ -160,7 +192,9 @@ SPEC = spec.Spec(
         "normals_unit": "[B, 3, H, W], length one",
         "image_branch": "[B, 3, H, W], the picture drawn again",
     },
-    extras={"normal_to_normal_flag1": from_normals},
+    extras={
+        "normal_to_normal_flag1": spec.Extra(lambda params, _, image: from_normals(params, image))
+    },
     forward=forward,
     layout=layout,
     # The file holds the encoder of pictures twice.

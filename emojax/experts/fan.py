@@ -65,10 +65,7 @@ def flip_test(params: Params, image: jax.Array) -> jax.Array:
       params: of the network.
       image: [B, 3, 256, 256] RGB, 0 to 1, or uint8.
     """
-    image = jnp.asarray(image)
-    # One after the other, as the original: a batch of both would need twice the memory.
-    mirror = forward(params, image[..., ::-1])["heatmap3"]
-    return forward(params, image)["heatmap3"] + mirror[:, np.array(MIRRORED), :, ::-1]
+    return _summed(params, forward(params, image), image)
 
 
 def layout(shapes: spec.Shapes) -> spec.Shapes:
@@ -77,20 +74,28 @@ def layout(shapes: spec.Shapes) -> spec.Shapes:
     return hourglass.layout(NUM_MODULES)
 
 
-def _in_image(params: Params, image: jax.Array, center: jax.Array, scale: jax.Array) -> jax.Array:
+def _summed(params: Params, found: spec.Outputs, image: jax.Array) -> jax.Array:
+    """The heat maps that were found, and those of the mirror image, which is run after them."""
+    mirror = forward(params, jnp.asarray(image)[..., ::-1])["heatmap3"]
+    return found["heatmap3"] + mirror[:, np.array(MIRRORED), :, ::-1]
+
+
+def _in_image(
+    _: Params, found: spec.Outputs, image: jax.Array, center: jax.Array, scale: jax.Array
+) -> jax.Array:
     """Landmarks in the picture that the crop was cut from."""
-    points = forward(params, image)["landmarks_hm_units"]
-    return heatmaps.to_image(points, center, scale, size=image.shape[-1] // heatmaps.PIXELS)
+    size = image.shape[-1] // heatmaps.PIXELS
+    return heatmaps.to_image(found["landmarks_hm_units"], center, scale, size=size)
 
 
-def _flipped_points(params: Params, image: jax.Array, *_: jax.Array) -> jax.Array:
+def _flipped_points(params: Params, found: spec.Outputs, image: jax.Array) -> jax.Array:
     """Landmarks of the flip test."""
-    return heatmaps.decode(flip_test(params, image))[0]
+    return heatmaps.decode(_summed(params, found, image))[0]
 
 
-def _emostyle(params: Params, image: jax.Array, *_: jax.Array) -> jax.Array:
+def _emostyle(_: Params, found: spec.Outputs, __: jax.Array) -> jax.Array:
     """Landmarks as EmoStyle decodes them."""
-    return heatmaps.emostyle_decode(forward(params, image)["heatmap3"])
+    return heatmaps.emostyle_decode(found["heatmap3"])
 
 
 SPEC = spec.Spec(
@@ -104,10 +109,10 @@ SPEC = spec.Spec(
         "scores": "[B, 68] maxima",
     },
     extras={
-        "landmarks_image": _in_image,
-        "heatmap3_flip_summed": lambda params, image, *_: flip_test(params, image),
-        "landmarks_flip_hm_units": _flipped_points,
-        "emostyle_decode_net": _emostyle,
+        "landmarks_image": spec.Extra(_in_image, inputs=3),
+        "heatmap3_flip_summed": spec.Extra(_summed),
+        "landmarks_flip_hm_units": spec.Extra(_flipped_points),
+        "emostyle_decode_net": spec.Extra(_emostyle),
     },
     forward=forward,
     layout=layout,

@@ -66,8 +66,13 @@ def floats(image: jax.Array, *, scale: float = 255.0, offset: float = 0.0) -> ja
       offset: added after that.
     """
     if jnp.issubdtype(image.dtype, jnp.floating):
-        return image.astype(_wide(image))
+        return image.astype(wide(image))
     return image.astype(jnp.float32) / scale + offset
+
+
+def wide(array: jax.Array) -> jnp.dtype:
+    """Returns the type of what is computed from an `array`: at least float32."""
+    return jnp.promote_types(array.dtype, jnp.float32)
 
 
 def conv(
@@ -120,7 +125,7 @@ def convolve(
         [(pad, pad) for pad in _each(padding, axes)],
         dimension_numbers=(f"N{space}C", f"{space}IO", f"N{space}C"),
         precision=jax.lax.Precision.HIGHEST,
-    ).astype(_wide(kernel))
+    ).astype(wide(kernel))
 
 
 def convolve_thin(x: jax.Array, kernel: jax.Array, *, stride: int) -> jax.Array:
@@ -179,7 +184,7 @@ def product(subscripts: str, x: jax.Array, kernel: jax.Array) -> jax.Array:
         x.astype(kernel.dtype),
         kernel,
         precision=jax.lax.Precision.HIGHEST,
-        preferred_element_type=_wide(kernel),
+        preferred_element_type=wide(kernel),
     )
 
 
@@ -282,17 +287,24 @@ def bilinear(x: jax.Array, size: tuple[int, int], *, align_corners: bool) -> jax
     return jnp.einsum("pw,bowc->bopc", columns, x, precision=jax.lax.Precision.HIGHEST)
 
 
+def smoothed(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Returns a picture resized to `size` as Pillow's bilinear filter does, smoothed in shrinking.
+
+    Args:
+      x: [B, H, W, C].
+      size: rows and columns of the result.
+    """
+    shape = (len(x), *size, x.shape[-1])
+    highest = jax.lax.Precision.HIGHEST
+    return jax.image.resize(x, shape, "linear", antialias=True, precision=highest)
+
+
 def unit(x: jax.Array) -> jax.Array:
     """Returns vectors over their lengths along the last axis of `x`, as torch's `normalize`."""
     squared = jnp.sum(x * x, axis=-1, keepdims=True)
     positive = squared > 0
     length = jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
     return x / jnp.maximum(length, UNIT_EPSILON)
-
-
-def _wide(array: jax.Array) -> jnp.dtype:
-    """The type of what is computed from an array."""
-    return jnp.promote_types(array.dtype, jnp.float32)
 
 
 def _each(value: int | Sequence[int], axes: int) -> tuple[int, ...]:

@@ -253,7 +253,7 @@ def _unit(vectors: jax.Array) -> jax.Array:
     return vectors / (numerics.safe_sqrt(squared) + EPSILON)
 
 
-def _normalized(params: Params, image0: jax.Array, image1: jax.Array) -> jax.Array:
+def _normalized(params: Params, _: spec.Outputs, image0: jax.Array, image1: jax.Array) -> jax.Array:
     """The distance [B, 1, 1, 1] of pictures from 0 to 1 (normalize=True)."""
     pair = (layers.channels_last(layers.floats(image)) for image in (image0, image1))
     return distance(params, *pair)[:, None, None, None]
@@ -271,7 +271,8 @@ SPECS = tuple(
             "distance": "[B, 1, 1, 1], 0 for equal pictures",
             "per_layer": "[5, B] shares, whose sum is the distance",
         },
-        extras={"distance_normalize_flag": _normalized},
+        # Of pictures from 0 to 1: another reading of the same inputs.
+        extras={"distance_normalize_flag": spec.Extra(_normalized, inputs=2, is_asked=True)},
         forward=forward,
         layout=functools.partial(layout, trunk=trunk),
         ignored=("classifier.*", "scaling_layer.*"),

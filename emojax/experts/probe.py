@@ -76,7 +76,8 @@ def record(name: str) -> dict[str, list[float]]:
       name: of the network.
     """
     network = expert.from_state_dict(name, weights(small_layout(name)))
-    found = network.apply(network.params, *inputs(name))
+    given = inputs(name)
+    found = network.apply(network.params, *given, outputs=network.outputs(*given))
     floats = {k: np.asarray(v) for k, v in found.items() if np.asarray(v).dtype == np.float32}
     return {
         key: [*_samples(value), float(np.abs(value).max())]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,20 @@ from emojax.experts import layers
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 Outputs = dict[str, Any]
+
+
+class Extra(NamedTuple):
+    """An output that takes further inputs or a pass of its own.
+
+    Attributes:
+      run: (params, outputs of `forward`, *inputs) -> the output.
+      inputs: how many of the network's inputs it takes, the first ones.
+      is_asked: given only when asked for by its name: it reads its inputs otherwise.
+    """
+
+    run: Callable[..., Any]
+    inputs: int = 1
+    is_asked: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +49,9 @@ class Spec:
       licence: of these weights.
       gradients: what can be differentiated.
       further: inputs after these, which only some of `extras` take.
-      extras: outputs that cost a pass of their own, or take further inputs: given on request only.
+      extras: outputs that cost a pass of their own, or take further inputs.
       front: host-side preparation of inputs (sound is not differentiated): inputs as given -> those
-        of `forward`, and its static options.
+        of `forward`, its static options, and outputs that are ready.
       optional: patterns of keys that may be absent.
       ignored: patterns of keys that official files carry and the network does not use.
       renames: (regular expression, replacement) for keys of other releases.
@@ -56,8 +70,8 @@ class Spec:
     licence: str
     gradients: str
     further: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    extras: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
-    front: Callable[..., tuple[tuple, dict[str, Any]]] | None = None
+    extras: Mapping[str, Extra] = dataclasses.field(default_factory=dict)
+    front: Callable[..., tuple[tuple, dict[str, Any], Outputs]] | None = None
     optional: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     renames: tuple[tuple[str, str], ...] = ()

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from emojax.experts import layers, upfirdn
 
@@ -28,6 +29,8 @@ FIRST_SIDE, LARGEST_SIDE = 4, 1024
 # Channels at a side are min(512, 32768 / side): config-f.
 CHANNEL_BASE, CHANNEL_MAX = 32768, 512
 TRUNCATION = 0.7  # towards the mean code, of EmoStyle's samples
+# The filter of sum one that all published files have; read from the file where it is there.
+USUAL_FIR = np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype(np.float32) / 64
 
 
 class Affine(NamedTuple):
@@ -51,7 +54,7 @@ class StyledConv(NamedTuple):
       bias: [out].
       noise: [S, S].
       strength: [] of the noise.
-      up: whether it doubles the side.
+      fir: [4, 4] filter of sum one after doubling; None where the side stays.
     """
 
     kernel: jax.Array
@@ -59,7 +62,7 @@ class StyledConv(NamedTuple):
     bias: jax.Array
     noise: jax.Array
     strength: jax.Array
-    up: bool
+    fir: jax.Array | None
 
 
 class ToRGB(NamedTuple):
@@ -69,11 +72,13 @@ class ToRGB(NamedTuple):
       kernel: [1, 1, in, 3].
       affine: of its style.
       bias: [3].
+      fir: [4, 4] filter of sum one, by which the picture so far is doubled.
     """
 
     kernel: jax.Array
     affine: Affine
     bias: jax.Array
+    fir: jax.Array
 
 
 class Generator(NamedTuple):
@@ -83,13 +88,11 @@ class Generator(NamedTuple):
       constant: [4, 4, 512].
       convs: one at the first side, two at each further one.
       to_rgbs: one a side.
-      fir: [4, 4] filter of sum one.
     """
 
     constant: jax.Array
     convs: list[StyledConv]
     to_rgbs: list[ToRGB]
-    fir: jax.Array
 
 
 class Synthesis(NamedTuple):
@@ -136,7 +139,7 @@ def synthesize(generator: Generator, codes: jax.Array, *, noise: bool = True) ->
     convs, before, styles, rgbs = [], [], [], []
     for i, layer in enumerate(generator.convs):
         style = _style(layer.affine, codes[:, i])
-        out = _modulated(x, layer.kernel, style, up=layer.up, fir=generator.fir)
+        out = _modulated(x, layer.kernel, style, layer.fir)
         styles.append(style)
         before.append(out)
         if noise:
@@ -149,7 +152,7 @@ def synthesize(generator: Generator, codes: jax.Array, *, noise: bool = True) ->
             style = style / math.sqrt(to_rgb.kernel.shape[2])
             out = layers.convolve(x * style[:, None, None], to_rgb.kernel) + to_rgb.bias
             if rgbs:
-                out = out + upsample(rgbs[-1], generator.fir)
+                out = out + upsample(rgbs[-1], to_rgb.fir)
             rgbs.append(out)
     return Synthesis(layers.channels_first(rgbs[-1]), convs, before, styles, rgbs)
 
@@ -196,14 +199,14 @@ def _style(affine: Affine, code: jax.Array) -> jax.Array:
 
 
 def _modulated(
-    x: jax.Array, kernel: jax.Array, style: jax.Array, *, up: bool, fir: jax.Array
+    x: jax.Array, kernel: jax.Array, style: jax.Array, fir: jax.Array | None
 ) -> jax.Array:
-    """A convolution with kernels scaled by the style and then to unit length."""
+    """A convolution with kernels scaled by the style, then to unit length; a filter doubles."""
     # Kernels are stored unscaled; the length does not depend on it but for epsilon.
-    energy = jnp.sum(jnp.square(kernel.astype(jnp.float32)), axis=(0, 1))
+    energy = jnp.sum(jnp.square(kernel.astype(layers.wide(kernel))), axis=(0, 1))
     length = layers.product("bi,io->bo", jnp.square(style), energy)
     x = x * style[:, None, None]
-    if up:
+    if fir is not None:
         x = upfirdn.upfirdn2d(_transposed(x, kernel), fir, padding=(1, 1), gain=4.0)
     else:
         x = layers.convolve(x, kernel, padding=1)

@@ -1,7 +1,8 @@
 """StyleGAN2 in the key layout of NVIDIA's stylegan2-ada-pytorch: `ffhq.pkl`, which EmoStyle loads.
 
 Takes codes W+ [B, n, 512], 18 of them at 1024 pixels; as synthesis(ws, noise_mode="const",
-force_fp32=True). Sides and channels are read from the file.
+force_fp32=True) of a file that does not clamp (conv_clamp None, as `ffhq.pkl`). Sides, channels and
+filters are read from the file.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def generator(params: Params) -> stylegan2.Generator:
         names = ("conv1",) if side == stylegan2.FIRST_SIDE else ("conv0", "conv1")
         for name in names:
             layer = f"{block}.{name}"
+            fir = _fir(params, layer) if name == "conv0" else None
             convs.append(
                 StyledConv(
                     params[f"{layer}.weight"],
@@ -29,14 +31,15 @@ def generator(params: Params) -> stylegan2.Generator:
                     params[f"{layer}.bias"],
                     params[f"{layer}.noise_const"],
                     params[f"{layer}.noise_strength"],
-                    up=name == "conv0",
+                    fir,
                 )
             )
         layer = f"{block}.torgb"
         affine = _affine(params, f"{layer}.affine")
-        to_rgbs.append(ToRGB(params[f"{layer}.weight"], affine, params[f"{layer}.bias"]))
+        bias, fir = params[f"{layer}.bias"], _fir(params, block)
+        to_rgbs.append(ToRGB(params[f"{layer}.weight"], affine, bias, fir))
     constant = jnp.moveaxis(params["synthesis.b4.const"], 0, -1)
-    return stylegan2.Generator(constant, convs, to_rgbs, params["synthesis.b4.resample_filter"])
+    return stylegan2.Generator(constant, convs, to_rgbs)
 
 
 def forward(params: Params, ws: jax.Array) -> spec.Outputs:
@@ -142,26 +145,30 @@ def _affine(params: Params, name: str) -> Affine:
     return Affine(params[f"{name}.weight"], params[f"{name}.bias"])
 
 
+def _fir(params: Params, name: str) -> jax.Array:
+    """The filter of a layer or of a block, which is optional."""
+    return jnp.asarray(params.get(f"{name}.resample_filter", stylegan2.USUAL_FIR))
+
+
 def _codes(network: stylegan2.Generator, ws: jax.Array) -> jax.Array:
     """Checked codes."""
     return inputs.array("ws", ws, ("B", len(network.convs) + 1, stylegan2.LATENT))
 
 
-def _without_noise(params: Params, ws: jax.Array, *_: jax.Array) -> jax.Array:
+def _without_noise(params: Params, _: spec.Outputs, ws: jax.Array) -> jax.Array:
     """The picture with noise_mode="none"."""
     network = generator(params)
     return stylegan2.synthesize(network, _codes(network, ws), noise=False).image
 
 
-def _mapped(params: Params, ws: jax.Array, z: jax.Array) -> jax.Array:
+def _mapped(params: Params, _: spec.Outputs, __: jax.Array, z: jax.Array) -> jax.Array:
     """Codes of noise."""
-    del ws
     return mapping(params, z)
 
 
-def _truncated(params: Params, ws: jax.Array, z: jax.Array) -> jax.Array:
+def _truncated(params: Params, _: spec.Outputs, __: jax.Array, z: jax.Array) -> jax.Array:
     """Codes of noise, drawn towards the mean."""
-    return stylegan2.truncate(_mapped(params, ws, z), params["mapping.w_avg"])
+    return stylegan2.truncate(mapping(params, z), params["mapping.w_avg"])
 
 
 SPEC = spec.Spec(
@@ -171,9 +178,9 @@ SPEC = spec.Spec(
     further={"z": "[B, 512] normal noise"},
     outputs={"image": "[B, 3, S, S] RGB, about -1 to 1"},
     extras={
-        "image_no_noise": _without_noise,
-        "mapped_ws": _mapped,
-        f"mapped_ws_psi{stylegan2.TRUNCATION}": _truncated,
+        "image_no_noise": spec.Extra(_without_noise),
+        "mapped_ws": spec.Extra(_mapped, inputs=2),
+        f"mapped_ws_psi{stylegan2.TRUNCATION}": spec.Extra(_truncated, inputs=2),
     },
     forward=forward,
     layout=layout,

@@ -1,7 +1,7 @@
 """StyleGAN2 in rosinality's key layout: the decoder in e4e's file, EmoStyle's own class.
 
 Takes codes W+ [B, n, 512], 18 of them at 1024 pixels; as Generator([codes], input_is_latent=True,
-randomize_noise=False). Sides and channels are read from the file.
+randomize_noise=False). Sides, channels and filters are read from the file.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def generator(params: Params) -> stylegan2.Generator:
     convs, to_rgbs = [], []
     for i in range(num_convs(params)):
         layer = "conv1" if i == 0 else f"convs.{i - 1}"
+        fir = _fir(params, f"{layer}.conv.blur") if i % 2 == 1 else None
         convs.append(
             StyledConv(
                 params[f"{layer}.conv.weight"],
@@ -29,16 +30,15 @@ def generator(params: Params) -> stylegan2.Generator:
                 params[f"{layer}.activate.bias"],
                 params[f"noises.noise_{i}"],
                 params[f"{layer}.noise.weight"][0],
-                up=i % 2 == 1,
+                fir,
             )
         )
         if i % 2 == 0:
             layer = "to_rgb1" if i == 0 else f"to_rgbs.{i // 2 - 1}"
             affine = _affine(params, f"{layer}.conv.modulation")
-            to_rgbs.append(ToRGB(params[f"{layer}.conv.weight"], affine, params[f"{layer}.bias"]))
-    # The stored filter holds the gain of 4.
-    fir = params["to_rgbs.0.upsample.kernel"] / 4
-    return stylegan2.Generator(params["input.input"], convs, to_rgbs, fir)
+            bias, fir = params[f"{layer}.bias"], _fir(params, f"{layer}.upsample")
+            to_rgbs.append(ToRGB(params[f"{layer}.conv.weight"], affine, bias, fir))
+    return stylegan2.Generator(params["input.input"], convs, to_rgbs)
 
 
 def forward(params: Params, wplus: jax.Array) -> spec.Outputs:
@@ -159,20 +159,26 @@ def _affine(params: Params, name: str) -> Affine:
     return Affine(params[f"{name}.weight"], params[f"{name}.bias"])
 
 
+def _fir(params: Params, name: str) -> jax.Array:
+    """The filter of a layer, which is optional; the stored one holds the gain of 4."""
+    stored = params.get(f"{name}.kernel")
+    return jnp.asarray(stylegan2.USUAL_FIR) if stored is None else stored / 4
+
+
 def _codes(network: stylegan2.Generator, wplus: jax.Array) -> jax.Array:
     """Checked codes."""
     return inputs.array("wplus", wplus, ("B", len(network.convs) + 1, stylegan2.LATENT))
 
 
-def _mapped(params: Params, wplus: jax.Array, z: jax.Array, *_: jax.Array) -> jax.Array:
+def _mapped(params: Params, _: spec.Outputs, __: jax.Array, z: jax.Array) -> jax.Array:
     """Codes of noise."""
-    del wplus
     return mapping(params, z)
 
 
-def _truncated(params: Params, wplus: jax.Array, z: jax.Array, latent_avg: jax.Array) -> jax.Array:
+def _truncated(
+    params: Params, _: spec.Outputs, __: jax.Array, z: jax.Array, latent_avg: jax.Array
+) -> jax.Array:
     """The picture of noise, its code drawn towards the mean one."""
-    del wplus
     code = stylegan2.truncate(mapping(params, z), jnp.asarray(latent_avg))
     network = generator(params)
     codes = jnp.repeat(code[:, None], len(network.convs) + 1, axis=1)
@@ -185,12 +191,15 @@ SPEC = spec.Spec(
     inputs={"wplus": "[B, n, 512] in W+, n = 18 at 1024 pixels"},
     further={"z": "[B, 512] normal noise", "latent_avg": "[1, 512] the mean code"},
     outputs={"image": "[B, 3, S, S] RGB, about -1 to 1"},
-    extras={"mapped_w": _mapped, f"image_truncated_{stylegan2.TRUNCATION}": _truncated},
+    extras={
+        "mapped_w": spec.Extra(_mapped, inputs=2),
+        f"image_truncated_{stylegan2.TRUNCATION}": spec.Extra(_truncated, inputs=3),
+    },
     forward=forward,
     layout=layout,
     prepare=prepare,
     prefixes=("decoder.",),
-    optional=("style.*", "*.blur.kernel"),
+    optional=("style.*", "*.blur.kernel", "*.upsample.kernel"),
     official="e4e_ffhq_encode.pt of https://github.com/omertov/encoder4editing (its decoder)",
     licence="NVIDIA Source Code License: no commercial use",
     gradients="to the codes",

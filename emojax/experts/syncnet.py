@@ -131,7 +131,11 @@ def mfcc_windows(wave: np.ndarray) -> np.ndarray:
     Raises:
       CheckpointError: shorter than one window.
     """
-    steps = speech_features.mfcc(wave, num_cepstra=NUM_CEPSTRA)
+    return _cut(speech_features.mfcc(wave, num_cepstra=NUM_CEPSTRA))
+
+
+def _cut(steps: np.ndarray) -> np.ndarray:
+    """Cepstra [T, 13] as windows of five frames, [n, 1, 13, 20] float32."""
     if len(steps) < STEPS:
         raise CheckpointError(
             expected=f"sound of at least one window, {STEPS} steps of 10 ms",
@@ -142,18 +146,19 @@ def mfcc_windows(wave: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(views[:, None], np.float32)
 
 
-def front(images: jax.Array, sound: jax.Array) -> tuple[tuple, dict[str, int]]:
+def front(clip: jax.Array, wave: jax.Array) -> tuple[tuple, dict[str, int], spec.Outputs]:
     """Returns both inputs of `forward`, made from a clip and a wave where those are given.
 
     Args:
-      images: windows, or a clip [3, T, 224, 224].
-      sound: windows of MFCC, or a wave [N].
+      clip: [3, T, 224, 224], or windows.
+      wave: [N], or windows of MFCC.
     """
-    if np.ndim(images) == 4:
-        images = clip_windows(images)
-    if np.ndim(sound) == 1:
-        sound = jnp.asarray(mfcc_windows(sound))
-    return (images, sound), {}
+    if np.ndim(clip) == 4:
+        clip = clip_windows(clip)
+    if np.ndim(wave) != 1:
+        return (clip, wave), {}, {}
+    steps = speech_features.mfcc(wave, num_cepstra=NUM_CEPSTRA)
+    return (clip, jnp.asarray(_cut(steps))), {}, {"mfcc": steps}
 
 
 def layout(shapes: spec.Shapes) -> spec.Shapes:
@@ -216,13 +221,14 @@ SPEC = spec.Spec(
     name="syncnet",
     task="embeddings of lips and of sound, near where they belong together",
     inputs={
-        "windows": "[B, 3, 5, 224, 224] BGR, 0 to 255; or a clip [3, T, 224, 224]",
-        "mfcc": "[B', 1, 13, 20]; or a wave [N] at 16 kHz in the range of int16",
+        "clip": "[3, T, 224, 224] BGR, 0 to 255; or its windows [B, 3, 5, 224, 224]",
+        "wave": "[N] at 16 kHz in the range of int16; or windows of MFCC [B', 1, 13, 20]",
     },
     outputs={
         "lip_embedding": "[B, 1024]",
         "audio_embedding": "[B', 1024]",
         "lip_feature_512": "[B, 512], before the dense layers",
+        "mfcc": "[T, 13] float64 at 100 Hz (of a wave)",
     },
     forward=forward,
     layout=layout,

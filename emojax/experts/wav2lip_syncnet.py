@@ -98,7 +98,29 @@ def mel_windows(wave: np.ndarray, num_windows: int) -> np.ndarray:
     Raises:
       CheckpointError: the sound is too short for so many.
     """
-    spectrogram = mel.spectrogram(wave)
+    return _cut(mel.spectrogram(wave), num_windows)
+
+
+def front(
+    face_window: jax.Array, mel_window: jax.Array
+) -> tuple[tuple, dict[str, int], spec.Outputs]:
+    """Returns both inputs of `forward`, made from one window and a wave where those are given.
+
+    Args:
+      face_window: [B, 15, 48, 96], the first from the first frame; or one of them.
+      mel_window: [B, 1, 80, 16], or a wave [N], -1 to 1.
+    """
+    if np.ndim(face_window) == 3:
+        face_window = face_window[None]
+    if np.ndim(mel_window) != 1:
+        return (face_window, mel_window), {}, {}
+    spectrogram = mel.spectrogram(mel_window)
+    windows = _cut(spectrogram, len(face_window))
+    return (face_window, jnp.asarray(windows)), {}, {"mel": spectrogram}
+
+
+def _cut(spectrogram: np.ndarray, num_windows: int) -> np.ndarray:
+    """A spectrogram [80, T] as windows, [num_windows, 1, 80, 16]."""
     starts = [int(mel.STEP_RATE * i / FRAME_RATE) for i in range(num_windows)]
     if not starts or starts[-1] + STEPS > spectrogram.shape[1]:
         raise CheckpointError(
@@ -141,15 +163,17 @@ SPEC = spec.Spec(
     name="wav2lip_syncnet",
     task="embeddings of mouth and sound, and their cosine",
     inputs={
-        "face": "[B, 15, 48, 96] BGR of five frames, 0 to 1, or uint8",
-        "mel_window": "[B, 1, 80, 16]",
+        "face_window": "[B, 15, 48, 96] BGR of five frames, 0 to 1, or uint8; or one of them",
+        "mel_window": "[B, 1, 80, 16]; or a wave [N] at 16 kHz, -1 to 1, of frames in a row",
     },
     outputs={
         "audio_embedding": "[B, 512], length one",
         "face_embedding": "[B, 512], length one",
         "cosine": "[B], 0 to 1",
+        "mel": "[80, T] (of a wave)",
     },
     forward=forward,
+    front=front,
     layout=layout,
     prefixes=("module.",),
     official="lipsync_expert.pth of https://github.com/Rudrabha/Wav2Lip (earlier README)",

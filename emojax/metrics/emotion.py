@@ -15,9 +15,14 @@ import numpy as np
 from emojax.data.errors import DataError
 from emojax.emotion import circumplex
 from emojax.experts import Expert, layers
+from emojax.opencv import cv2
 
 TOP = 3
 BATCH = 8
+SIDE = 256  # of the faces that EmoNet takes
+# Landmarks reach from brows to chin, the detectors' boxes that EmoNet knows from the hairline.
+SQUARE = 1.4  # side over the longer one of the landmarks' box
+LIFT = 0.1  # of the side, upwards
 
 # One predefined class for each of `circumplex.POINTS`.
 LABELS = (
@@ -91,6 +96,33 @@ def look(expert: Expert, faces: Iterable[np.ndarray]) -> Seen:
     valence, arousal, logits = (np.concatenate(part) for part in zip(*parts, strict=True))
     judge = f"{expert.spec.name}, weights {layers.fingerprint(expert.params)}"
     return Seen(np.stack([valence, arousal], axis=1), logits, judge)
+
+
+def crop(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Returns the face as EmoNet takes it, uint8 [256, 256, 3]; edges go on beyond the picture.
+
+    Args:
+      image: uint8 RGB [H, W, 3].
+      points: [68, 2] landmarks, pixels, of this picture or of the true one.
+
+    Raises:
+      DataError: landmarks are not finite, or all in one place.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = SQUARE * float((high - low).max())
+    if not side > 0 or not np.isfinite(side):
+        raise DataError(
+            expected="landmarks of a face",
+            got=f"{points.shape} that span {side / SQUARE:.1f} pixels",
+            fix="Judge frames in which a face was found.",
+        )
+    corner = (low + high) / 2 - side * np.array([0.5, 0.5 + LIFT])
+    scale = SIDE / side
+    shift = -corner * scale - 0.5  # pixel centres are at whole numbers, edges half a pixel before
+    into = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    return cv2.warpAffine(
+        image, into, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def score(films: Mapping[tuple[float, float], Seen]) -> EmotionScore:

@@ -14,7 +14,10 @@ def test_all_networks_are_listed(monkeypatch, tmp_path):
     for name in registry.names():
         line = next(line for line in found.splitlines() if line.startswith(f"{name} "))
         assert ("not installed" in line) == (name != "fan")
-        assert registry.get(name).licence in found
+        network = registry.get(name)
+        for term in (network.task, network.licence, network.gradients, network.official):
+            assert term in found
+        assert f"{', '.join(network.inputs)} -> " in found
 
 
 def test_one_network_is_described_whole():

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from emojax.experts import layers, registry
+from emojax.experts import e4e_encoder, layers, registry
 from tests.experts import golden
 
 NAME = "e4e_encoder"
@@ -21,6 +21,21 @@ def _shapes(stored):
 
 def test_outputs_and_intermediates_are_the_originals():
     golden.parity(NAME, golden.data(NAME)["in.image_rgb_u8"])
+
+
+def test_pictures_are_resized_with_smoothing_and_gradients():
+    fine = np.indices((1024, 1024)).sum(0)[None, None] % 2  # a chessboard of single pixels
+    image = np.uint8(255 * fine).repeat(3, 1)
+    found = np.asarray(e4e_encoder.preprocess(image))
+    assert found.shape == (1, 3, 256, 256)
+    np.testing.assert_allclose(found[:, :, 1:-1, 1:-1], 0, atol=1e-5)  # its mean
+    ramp = np.tile(np.linspace(-1, 1, 512, dtype=np.float32), (1, 3, 512, 1))
+    middle = np.asarray(e4e_encoder.preprocess(ramp))[0, 0, 0, 1:-1]
+    np.testing.assert_allclose(
+        middle, (ramp[0, 0, 0, 2:-2:2] + ramp[0, 0, 0, 3:-2:2]) / 2, atol=1e-5
+    )
+    gradient = jax.grad(lambda x: e4e_encoder.preprocess(x).sum())(ramp)
+    np.testing.assert_allclose(gradient[0, 0, 4:-4, 4:-4], 1 / 4, rtol=1e-4)
 
 
 def test_the_mean_code_is_added_where_the_file_has_it():

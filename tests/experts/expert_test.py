@@ -9,6 +9,7 @@ from emojax import experts
 from emojax.experts import deepspeech, expert, probe, registry
 from emojax.experts.checkpoint import safetensors
 from emojax.experts.checkpoint.refusal import CheckpointError
+from tests.experts.checkpoint import files
 
 NAME = "deepspeech"  # the smallest: its width is free
 WIDTH = 8
@@ -43,6 +44,40 @@ def test_only_what_is_asked_for_comes(weights, vectors):
         network.apply(network.params, vectors, outputs=["letters"])
     with pytest.raises(CheckpointError, match="got 2 inputs"):
         network.apply(network.params, vectors, vectors)
+
+
+def test_what_a_wave_gives_depends_on_what_is_given(weights, vectors):
+    network = experts.from_state_dict(NAME, weights)
+    wave = np.arange(8000, dtype=np.int16) % 321
+    assert network.outputs(wave) == tuple(network.spec.outputs)
+    assert network.outputs(vectors) == ("input_vector", "logits")
+    assert set(network.apply(network.params, wave)) == set(network.spec.outputs)
+    with pytest.raises(CheckpointError, match="got 2 inputs"):
+        network.outputs(vectors, vectors)
+
+
+def test_extras_come_where_their_inputs_are():
+    name = "stylegan2_rosinality"
+    network = experts.from_state_dict(name, probe.weights(probe.small_layout(name)))
+    (codes,) = probe.inputs(name)
+    z = probe.draw("z", (2, 512))
+    abstract = jax.eval_shape(network.apply, network.params, codes)
+    assert set(abstract) == {"image"}
+    abstract = jax.eval_shape(network.apply, network.params, codes, z)
+    assert abstract["mapped_w"].shape == (2, 512)
+    abstract = jax.eval_shape(network.apply, network.params, codes, z, z[:1])
+    assert set(abstract) == {"image", "mapped_w", "image_truncated_0.7"}
+    with pytest.raises(CheckpointError, match="give the further inputs too"):
+        network.apply(network.params, codes, outputs=["mapped_w"])
+
+
+def test_an_extra_that_reads_its_inputs_otherwise_is_only_given_when_asked_for():
+    name = "lpips_alex"
+    network = experts.from_state_dict(name, probe.weights(probe.small_layout(name)))
+    pair = probe.inputs(name)
+    assert "distance_normalize_flag" not in jax.eval_shape(network.apply, network.params, *pair)
+    found = network.apply(network.params, *pair, outputs=["distance", "distance_normalize_flag"])
+    np.testing.assert_allclose(*found.values(), rtol=1e-3)  # bytes mean the same to both
 
 
 def test_it_can_be_jitted_mapped_and_differentiated(weights, vectors):
@@ -139,6 +174,9 @@ def test_converted_weights_are_loaded(weights, vectors, tmp_path, monkeypatch):
     for path in (None, tmp_path, tmp_path / f"{NAME}.safetensors"):
         found = experts.load(NAME, path=path)
         np.testing.assert_array_equal(found.apply(found.params, vectors)["logits"], want)
+    (tmp_path / "graph.pb").write_bytes(files.graph({**weights, "concat/axis": np.float32([1])}))
+    found = experts.load(NAME, path=tmp_path / "graph.pb")  # it has constants of its own
+    np.testing.assert_array_equal(found.params["h1"], network.params["h1"])
     np.savez(tmp_path / "plain.npz", **weights)
     found = experts.load(NAME, path=tmp_path / "plain.npz")
     np.testing.assert_array_equal(found.params["h1"], network.params["h1"])

@@ -100,3 +100,22 @@ def test_mixed_judges_and_other_networks_are_refused():
         emotion.score({})
     with pytest.raises(DataError, match="EmoNet as the judge"):
         emotion.look(types.SimpleNamespace(spec=registry.get("fan")), [])
+
+
+def test_faces_are_a_square_around_landmarks_at_one_size():
+    image = np.zeros((100, 120, 3), np.uint8)
+    image[:, 60:] = 200
+    points = np.array(
+        [[50.0, 40], [70, 40], [60, 60], [60, 50]]
+    )  # a box of 20 x 20 around (60, 50)
+    face = emotion.crop(image, points)
+    assert face.shape == (256, 256, 3)
+    # The square is 28 wide and centred at column 60: what is right of 59.5 is bright.
+    edge = 256 * (59.5 - (60 - 14)) / 28
+    assert (face[:, : int(edge) - 8] == 0).all()
+    assert (face[:, int(edge) + 8 :] == 200).all()
+    np.testing.assert_array_equal(
+        emotion.crop(image, points + np.array([45, 0]))[:, -1], 200
+    )  # edges go on
+    with pytest.raises(DataError, match="landmarks of a face"):
+        emotion.crop(image, np.zeros((68, 2)))
