@@ -1,4 +1,4 @@
-"""Where things are kept that were made once and can be made again: kernels, decoded pictures.
+"""Where things are kept that were made once and can be made again: kernels, programs, pictures.
 
 That is the user's cache folder: EMOJAX_CACHE if it is set, else `emojax` in XDG_CACHE_HOME, else
 `~/.cache/emojax`. Where it is closed to us, a folder among the temporary ones serves until the
@@ -8,10 +8,14 @@ else.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
+import platform
 import stat
 import tempfile
+
+import jax
 
 # How users choose the folder, for messages.
 CURE = "name a folder that you may write to in XDG_CACHE_HOME or EMOJAX_CACHE"
@@ -52,6 +56,32 @@ def why_closed(folder: pathlib.Path) -> str | None:
             return None
     except OSError as error:
         return error.strerror or str(error)
+
+
+def keep_programs() -> None:
+    """Lets this process keep what XLA compiles, and find what others have; a user's wish stands.
+
+    Programs of XLA hold instructions of the processor that they were compiled on, and machines may
+    share a cache: each kind of processor has its own folder. Where the cache is closed nothing is
+    kept.
+    """
+    if jax.config.jax_compilation_cache_dir:
+        return
+    kind = hashlib.sha256(_processor().encode()).hexdigest()[:16]
+    folder = user_folder() / "programs" / kind
+    if why_closed(folder) is None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def _processor() -> str:
+    """What tells one kind of processor from another."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = ("model name", "flags", "Features")
+    kinds = sorted({line for line in lines if line.startswith(names)})
+    return "\n".join([platform.machine(), platform.processor(), *kinds])
 
 
 def _is_private(folder: pathlib.Path) -> bool:

@@ -8,7 +8,8 @@ faces/me/, and faces/report.json: of each picture its point, and why it was reje
     python experiments/emotional_faces.py --data data/talk --points test --out faces
 
 does the same for frames of a clip, evenly spaced. With --store the pictures of a clip go into the
-data set, where training finds them (emojax/data/emotional.py), and only one sheet is made:
+data set, where training finds them (emojax/data/emotional.py), with normals where the data set has
+those of its landmarks' shape, and only one sheet is made:
 
     python experiments/emotional_faces.py --data data/talk --store --points disc --frames 500 \
         --out faces
@@ -22,14 +23,15 @@ import collections
 import json
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
 import numpy as np
+import siblings
 from absl import app, flags
 
-from emojax.data import emotional, files, job, landmarks
+from emojax.data import emotional, files, job, landmarks, relief, surfaces
 from emojax.data.errors import DataError
 from emojax.emotion import anatomy, circumplex, sampler, sources
 from emojax.emotion.cache import Cache
@@ -90,7 +92,11 @@ def read_portrait(path: pathlib.Path) -> tuple[np.ndarray, str]:
     Raises:
       DataError: the file is no picture.
     """
-    picture = files.read_picture(path)  # 16 bits come back as 8, alpha not at all
+    try:
+        picture = files.read_picture(path)  # 16 bits come back as 8, alpha not at all
+    except DataError as error:
+        fix = "Check the path, or save the portrait again as PNG or JPEG."
+        raise DataError(expected=error.expected, got=error.got, fix=fix) from error
     stored = files.read_picture(path, alpha=True)
     if stored.dtype not in (np.uint8, np.uint16):
         raise DataError(
@@ -152,6 +158,19 @@ def frames(folder: pathlib.Path, count: int) -> tuple[Iterator[Face], float]:
             yield Face(f"frame_{number}", int(number), pictures[int(number)], points, region)
 
     return read(), sources.resting_lift(tracked.points[there])
+
+
+def reliefs(folder: pathlib.Path) -> Callable[[int, np.ndarray], np.ndarray | None]:
+    """Returns what gives the normals of a frame's face whose landmarks were moved, or None.
+
+    Args:
+      folder: of the data set; only where it has normals of its landmarks' shape there are others.
+    """
+    work = job.Job(folder, job.Settings(), {}, lambda items, name: items)
+    if not work.is_tracked or surfaces.find(folder) != folder / surfaces.FOLDERS[0]:
+        return lambda number, change: None
+    track, size = work.track(), work.frames()[0].shape[0]
+    return lambda number, change: relief.of_frame(track, number, size=size, change=change)
 
 
 def points_of(key: jax.Array) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -239,12 +258,20 @@ def run() -> str:
             got="both or none of them",
             fix="Give a portrait, or the folder of a data set.",
         )
+    names = [pathlib.Path(path).stem for path in _IMAGE.value]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(
+            expected="portraits of different names",
+            got=f"two that are called {twice[0]}",
+            fix="Rename one: their pictures would have one folder.",
+        )
     out = pathlib.Path(_OUT.value)
     if (out / "report.json").exists() and not _OVERWRITE.value:
         raise DataError(
             expected=f"no report in {out}", got="report.json", fix="Choose another, or --overwrite."
         )
     lift = None
+    normals_of = reliefs(pathlib.Path(_DATA.value)) if _STORE.value else None
     if _DATA.value:
         found, lift = frames(pathlib.Path(_DATA.value), _FRAMES.value)
     else:
@@ -273,9 +300,10 @@ def run() -> str:
                     tiles.append((made.pictures[k][shown], caption))
                     pictures.append(made.pictures[k])
                     if not reason and _STORE.value:
+                        change = made.landmarks[k] - face.landmarks
                         yield emotional.EmotionalPicture(
-                            face.number, point, made.pictures[k],
-                            made.labels[k], made.landmarks[k],
+                            face.number, point, made.pictures[k], made.labels[k],
+                            made.landmarks[k], normals_of(face.number, change),
                         )  # fmt: skip
             if _STORE.value:
                 stored.extend(tiles[1:][: STORED_TILES - len(stored)])
@@ -300,11 +328,21 @@ def run() -> str:
             got=faces_of.summary(),
             fix="Use upright pictures of a face towards the camera, 60 pixels wide or more.",
         )
-    kept = "" if store is None else f"; {store.hits} from the cache"
-    stale = "" if store is None or not store.others() else (
-        f"\n{len(store.others())} folders of other versions in {_CACHE.value} are not read."
-    )  # fmt: skip
-    return f"{faces_of.summary()}{kept}; see {out}{stale}"
+    return f"{faces_of.summary()}{_kept(store)}; see {out}{_stale(store)}"
+
+
+def _kept(store: Cache | None) -> str:
+    """What the cache gave, in words."""
+    if store is None:
+        return ""
+    damaged = f", {store.damaged} damaged there and made again" if store.damaged else ""
+    return f"; {store.hits} from the cache{damaged}"
+
+
+def _stale(store: Cache | None) -> str:
+    """That pictures of other versions are not read, where there are some."""
+    others = [] if store is None else store.others()
+    return "".join(f"\nnot read, of another version: {path}" for path in others)
 
 
 def _row(face: Face, point: np.ndarray, label: str, reason: str) -> dict:
@@ -330,7 +368,8 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     try:
-        print(run())
+        with siblings.warnings_as_notes():
+            print(run())
     except DataError as error:
         sys.exit(f"emotional_faces: {error}")
 

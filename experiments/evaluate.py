@@ -18,7 +18,10 @@ emotion for all points, with other points' emotions. report.png shows the points
 by a reader of landmarks (emojax/emotion/reading.py), whose own error and what it makes of the twins
 stand in the table.
 
-LPIPS needs weights that are not included: emojax/experts/lpips.py says how to make the file.
+Frozen networks whose converted weights are installed judge too (`python -m emojax.experts` lists
+them, `experiments/convert.py` converts): LPIPS; in "self" SyncNet (Sync-E, Sync-C, offset) and FAN
+(LMD); in "emotion" EmoNet (V/A-RMSE, V/A-SA, top-3 accuracy). Each is named beside its own error;
+what is not installed is said. `--nojudges` leaves them out.
 """
 
 import dataclasses
@@ -31,17 +34,20 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
+from emojax import caches
 from emojax.data import clip as clips
 from emojax.data import files
 from emojax.data.errors import DataError
 from emojax.drive import frames, hearing, sound, speed
 from emojax.emotion import estimate, reading
-from emojax.experts import lpips
+from emojax.experts import expert, lpips
+from emojax.experts.checkpoint.refusal import CheckpointError
 from emojax.metrics import (
     drawing,
     emotional,
     emotional_report,
     emotional_sheet,
+    jury,
     measure,
     report,
     scenarios,
@@ -61,7 +67,10 @@ _DATA = flags.DEFINE_string("data", None, "folder of the clip, if not the one tr
 _AUDIO = flags.DEFINE_string(
     "audio", None, "sound for the scenario emotion; that of the held-out frames by default"
 )
-_LPIPS = flags.DEFINE_string("lpips", None, "weights of LPIPS, .npz; not measured by default")
+_LPIPS = flags.DEFINE_string(
+    "lpips", None, "weights of LPIPS, .npz or .safetensors; by default the installed ones, if any"
+)
+_JUDGES = flags.DEFINE_bool("judges", True, "let frozen networks judge whose weights are installed")
 _MAX_FRAMES = flags.DEFINE_integer(
     "max_frames", None, "measure only so many of the held-out frames, the first", lower_bound=1
 )
@@ -102,10 +111,7 @@ def evaluate() -> str:
             got=f"--scenario {_SCENARIO.value}",
             fix="Leave it out: this scenario needs the truth, and its sound.",
         )
-    try:
-        weights = lpips.load(_LPIPS.value) if _LPIPS.value else None
-    except ValueError as error:
-        sys.exit(f"evaluate: {error}")
+    weights = _lpips()
     run = checkpoints.load_run(pathlib.Path(_RUN.value))
     folder = pathlib.Path(_DATA.value) if _DATA.value else run.clip_folder
     for note in run.notes:
@@ -128,6 +134,22 @@ def evaluate() -> str:
     return f"{made.text}\nSee {', '.join(str(path) for path in places.values())}."
 
 
+def _lpips() -> lpips.Params | None:
+    """Weights of LPIPS: those named, or those installed."""
+    place = _LPIPS.value
+    if place is None and _JUDGES.value and expert.is_installed("lpips_alex"):
+        place = expert.weights_file("lpips_alex")
+    try:
+        return None if place is None else lpips.load(place)
+    except ValueError as error:
+        sys.exit(f"evaluate: {error}")
+
+
+def _called(names: tuple[str, ...]) -> tuple[dict, dict]:
+    """Judges that are installed, and why others are not there; none where none are wanted."""
+    return jury.called(names) if _JUDGES.value else ({}, {})
+
+
 class Made(NamedTuple):
     """A report: values, as a table, of every frame, and a picture."""
 
@@ -147,9 +169,24 @@ def _self(trained, clip, about: dict, weights) -> Made:
     scores = scenarios.self_reconstruction(
         exam, render, progress=lambda pictures, name: _bar(pictures, name, len(rows))
     )
-    found = report.build(exam, scores, about=about) | {"speed": _speed(trained, clip)}
-    drawn = sheet.sheet(exam, scores[scenarios.HEAD], render)
-    return Made(found, report.to_text(found), report.to_csv(exam, scores), drawn)
+    judges, absent = _called(jury.OF_SPEECH)
+    judged = jury.of_speech(
+        judges,
+        clip,
+        rows,
+        render,
+        has_truth=(clip.folder / truth.PERFORMANCE).exists(),
+        progress=lambda pictures, name: _bar(pictures, f"judge {name}", len(rows)),
+    )
+    found = report.build(exam, scores, about=about) | {
+        "speed": _speed(trained, clip),
+        "judges": judged,
+        "judges_missing": absent,
+    }
+    text = report.to_text(found) + jury.to_text(judged, absent)
+    normals = drawing.normals_drawn_by(trained, clip) if trained.config.normals else None
+    drawn = sheet.sheet(exam, scores[scenarios.HEAD], render, normals=normals)
+    return Made(found, text, report.to_csv(exam, scores), drawn)
 
 
 def _emotion(trained, clip, about: dict) -> Made:
@@ -184,10 +221,12 @@ def _emotion(trained, clip, about: dict) -> Made:
     outcome = emotional.examine(
         exam, renders, progress=lambda instants: _bar(instants, "emotions", len(rows))
     )
+    judges, absent = _called(jury.OF_EMOTIONS)
+    judged = jury.of_emotions(judges, exam, renders)
     found = emotional_report.build(exam, outcome, about=about)
     return Made(
-        found,
-        emotional_report.to_text(found),
+        found | {"judges": judged, "judges_missing": absent},
+        emotional_report.to_text(found) + jury.to_text(judged, absent),
         emotional_report.to_csv(exam, outcome),
         emotional_sheet.sheet(outcome.shown),
     )
@@ -219,9 +258,10 @@ def main(argv: list[str]) -> None:
     """Runs the experiment."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    caches.keep_programs()
     try:
         print(evaluate())
-    except DataError as error:
+    except (DataError, CheckpointError) as error:
         sys.exit(f"evaluate: {error}")
     except KeyboardInterrupt:
         print("evaluate: stopped; no report was written", file=sys.stderr)

@@ -4,14 +4,16 @@
     python experiments/quickstart.py --video talk.mp4 --audio speech.wav --out out
 
 Without a video a puppet is filmed: nothing is downloaded, and all that a video does not tell is
-known of it, emotions too. With --video the video is preprocessed instead. The clip is examined, a
-head is trained, measured on the last eleventh of the clip, which it has not seen, beside controls,
+known of it, emotions too. With --video the video is preprocessed instead, and some of its frames
+are warped to other emotions where the configuration learns some. The clip is examined, a head is
+trained, measured on the last eleventh of the clip, which it has not seen, beside controls,
 and speaks: the sounds of --audio; without any, a puppet a new sentence in a new voice, and the head
 of a video that unseen part. A head that has learned emotions shows them. Puppets need the extra
 `speech` (pip install 'emojax[speech]').
 
     out/index.html  all of it, to open in a browser
     out/data        the data set, with the doctor's verdict in doctor.txt
+    out/faces       of a video: some of its emotional pictures, why others were rejected
     out/run         checkpoints, logs and contact sheets
     out/report.*    what was measured, .txt for people
     out/NAME.mp4    the head speaking NAME
@@ -28,7 +30,10 @@ when all is done, 130 when it was stopped.
 """
 
 import contextlib
+import importlib
+import itertools
 import json
+import math
 import pathlib
 import time
 from collections.abc import Iterator
@@ -46,6 +51,7 @@ from emojax.drive import sound
 from emojax.puppet import film, population
 from emojax.speech import espeak
 from emojax.training import checkpoints, logs, record
+from emojax.training.recipe import Recipe
 
 _VIDEO = flags.DEFINE_string(
     "video", None, "video with sound of one talking person; a puppet is filmed without"
@@ -67,6 +73,8 @@ HELD_OUT, SENTENCE, MOODS = "held_out", "sentence", "moods"
 TEXT = "Nobody has recorded this sentence. Still, here I am, and you can watch me say it."
 # Of the puppet: as small and short as shows what the method does.
 SIZE, SECONDS, TWINS, STEPS = 128, 60, 400, 0.25
+# Of a video: pictures with other emotions to make, about as many as a minute's puppet has.
+FACES = 500
 # What is felt while the sentence is spoken, evenly apart.
 COURSE = ("neutral", "happy", "surprise", "anger", "sad", "neutral")
 
@@ -195,9 +203,34 @@ def shoot(data: pathlib.Path, seed: int) -> None:
     step("doctor", f"--data={data}")
 
 
+def recipe_of(config: str, run: pathlib.Path) -> Recipe:
+    """What is trained: by its name, or as the run began."""
+    if siblings.resume(run):
+        return record.read(run)[0]
+    return importlib.import_module(f"configs.{config}").get()
+
+
+def make_faces(data: pathlib.Path, out: pathlib.Path, seed: int) -> None:
+    """Warps frames of a video to other emotions, unless that is done; a face may not let itself."""
+    if (data / emotional.FOLDER).exists():
+        return
+    count = min(len(files.numbered(data / files.FRAMES, ".jpg")), FACES)
+    try:
+        step(
+            "emotional_faces", f"--data={data}", "--store", "--points=disc",
+            f"--frames={count}", f"--num_points={math.ceil(FACES / count)}", f"--seed={seed}",
+            f"--out={out}", "--overwrite",
+        )  # fmt: skip
+    except siblings.FailedError as error:
+        why = f": {error}" if isinstance(error.code, str) else ""
+        print(f"no emotional pictures, so a head without emotions{why}", flush=True)
+
+
 def new_sentence(path: pathlib.Path, seed: int) -> pathlib.Path:
-    """Writes a sentence in the voice of the next puppet."""
-    spoken = espeak.speak(TEXT, voice=population.cast(seed + 1).voice)
+    """Writes a sentence in the voice of the next puppet that has another than this one."""
+    own = population.cast(seed).voice
+    others = (population.cast(other).voice for other in itertools.count(seed + 1))
+    spoken = espeak.speak(TEXT, voice=next(voice for voice in others if voice != own))
     soundfile.write(path, spoken.samples, audio.RATE)
     return path
 
@@ -249,6 +282,9 @@ def quickstart() -> None:
     else:
         with clock("preprocess", trace=data / files.MANIFEST):
             step("preprocess", f"--video={video}", f"--out={data}")
+        if recipe_of(config, run).head.emotion != "none":
+            with clock("faces", trace=data / emotional.FOLDER / emotional.SOURCE):
+                make_faces(data, out / results.FACES, seed)
     with clock("train", trace=run / logs.LINES):
         step("train", f"--data={data}", f"--run={run}", *begin)
     with clock.anew("evaluate"):

@@ -26,8 +26,12 @@ changes smoothly while speaking; or --valence and --arousal, held.
 --ply writes each frame's moved Gaussians for any 3D Gaussian viewer (head frame, metres), --frames
 writes PNG pictures, both while the film is made. A render that is stopped leaves no film; pictures
 and .ply files that it has written stay. Nothing is replaced without --overwrite.
+
+Film, pictures and .ply files say of themselves that they are synthetic, and of which run they are:
+experiments/verify.py reads it. --mark puts the word, or --mark_text, on every picture, too.
 """
 
+import dataclasses
 import pathlib
 import signal
 import sys
@@ -36,18 +40,20 @@ from collections.abc import Iterable, Iterator
 
 import jax
 import numpy as np
+import siblings
 from absl import app, flags
 
-from emojax.data import ahead, files
+from emojax import caches
+from emojax.data import ahead, carriers, files, provenance
 from emojax.data import clip as clips
 from emojax.data.errors import DataError
-from emojax.drive import effects, frames, movie, script, sound
+from emojax.data.provenance import Provenance
+from emojax.drive import effects, frames, mark, movie, script, sound
 from emojax.drive import emotion as emotions
 from emojax.gaussians import ply
 from emojax.training import checkpoints
 from emojax.types import Gaussians
 
-INTERRUPTED = 130  # exit code of shells for SIGINT
 STALE = 2.0  # seconds: a picture or a .ply file is written in milliseconds
 
 _RUN = flags.DEFINE_string("run", None, "folder of a trained head", required=True)
@@ -74,6 +80,8 @@ _LOOP = flags.DEFINE_bool(
 )
 _PLY = flags.DEFINE_string("ply", None, "folder for each frame's Gaussians, 0.ply, 1.ply, ...")
 _FRAMES = flags.DEFINE_string("frames", None, "folder for pictures, 0.png, 1.png, ...")
+_MARK = flags.DEFINE_bool("mark", False, f"put the word {mark.TEXT!r} on every picture")
+_MARK_TEXT = flags.DEFINE_string("mark_text", None, "to put on every picture in place of that word")
 _AUDIO_FEATURES = flags.DEFINE_string(
     "audio_features", None, ".npy of the sound's features, for a head trained on imported ones"
 )
@@ -86,6 +94,12 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace a film, pictures and
 def _emotion() -> emotions.Source:
     """The emotion that the flags name."""
     point = (_VALENCE.value, _AROUSAL.value)
+    if _EMOTION.value != "circle" and (_RADIUS.present or _PERIOD.present):
+        raise DataError(
+            expected="--radius and --period with --emotion circle",
+            got=f"them with {'no emotion' if _EMOTION.value is None else _EMOTION.value}",
+            fix="Leave them out, or go round in a circle.",
+        )
     if point == (None, None):
         return _EMOTION.value
     if _EMOTION.value is not None or None in point:
@@ -121,13 +135,16 @@ def _folder(text: str | None, suffix: str) -> pathlib.Path | None:
 
 
 def _with_pictures(
-    pictures: Iterable[np.ndarray], folder: pathlib.Path, seconds: dict[str, float]
+    pictures: Iterable[np.ndarray],
+    folder: pathlib.Path,
+    about: Provenance,
+    seconds: dict[str, float],
 ) -> Iterator[np.ndarray]:
     """The pictures, each written on its way."""
     seconds["png"] = 0.0
     for number, picture in enumerate(pictures):
         begin = time.perf_counter()
-        files.write_picture(folder / f"{number}.png", picture)
+        carriers.write_png(folder / f"{number}.png", picture, about)
         seconds["png"] += time.perf_counter() - begin
         yield picture
 
@@ -136,13 +153,15 @@ def _with_clouds(
     pictures: Iterable[np.ndarray],
     clouds: Iterable[Gaussians],
     folder: pathlib.Path,
+    about: Provenance,
     seconds: dict[str, float],
 ) -> Iterator[np.ndarray]:
     """The pictures, each frame's Gaussians being written beside."""
     made = ahead.timed(clouds, seconds, "ply")
+    comment = provenance.to_json(about)
     for number, (picture, cloud) in enumerate(zip(pictures, made, strict=True)):
         begin = time.perf_counter()
-        ply.save(folder / f"{number}.ply", jax.device_get(cloud))
+        ply.save(folder / f"{number}.ply", jax.device_get(cloud), comment=comment)
         seconds["ply"] += time.perf_counter() - begin
         yield picture
 
@@ -187,10 +206,14 @@ def render() -> str:
         )
     files.make_folder(out.parent)
     movie.check_place(out, overwrite=_OVERWRITE.value)
+    text = mark.chosen(_MARK.value, _MARK_TEXT.value)
     heard = sound.read(_AUDIO.value)
     run = checkpoints.load_run(pathlib.Path(_RUN.value))
     folder = pathlib.Path(_DATA.value) if _DATA.value else run.clip_folder
     clip = clips.load(folder, size=run.size, features=run.features, force=run.forced)
+    if text is not None:
+        mark.check_room(text, clip.size)
+    about = dataclasses.replace(run.provenance, mark=text)
     trained = frames.ready(run.head)
     planned = script.plan(
         jax.random.key(_SEED.value),
@@ -216,12 +239,15 @@ def render() -> str:
     begin = time.perf_counter()
     drawn = frames.render(trained, clip, planned, chunk=_CHUNK.value, seconds=seconds)
     pictures = ahead.timed(ahead.ahead(drawn, depth=_CHUNK.value), seconds, "wait")
+    if text is not None:
+        pictures = mark.put_on(pictures, text)
     if pictures_folder is not None:
-        pictures = _with_pictures(pictures, pictures_folder, seconds)
+        pictures = _with_pictures(pictures, pictures_folder, about, seconds)
     if clouds_folder is not None:
         clouds = frames.clouds(trained, planned)
-        pictures = _with_clouds(pictures, clouds, clouds_folder, seconds)
-    count = movie.write(out, _bar(pictures, len(planned)), heard, overwrite=_OVERWRITE.value)
+        pictures = _with_clouds(pictures, clouds, clouds_folder, run.provenance, seconds)
+    shown = _bar(pictures, len(planned))
+    count = movie.write(out, shown, heard, about=about, overwrite=_OVERWRITE.value)
     total = time.perf_counter() - begin
     beside = seconds.get("png", 0.0) + seconds.get("ply", 0.0)
     seconds["encode"] = total - seconds.pop("wait") - beside
@@ -237,15 +263,17 @@ def main(argv: list[str]) -> None:
     """Runs the experiment."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    caches.keep_programs()
     # A polite stop is one by hand: what is unfinished is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        print(render())
+        with siblings.warnings_as_notes():
+            print(render())
     except DataError as error:
         sys.exit(f"render: {error}")
     except KeyboardInterrupt:
         print(f"render: stopped; no film was written{_left()}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(siblings.INTERRUPTED)
 
 
 if __name__ == "__main__":

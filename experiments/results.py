@@ -9,12 +9,12 @@ import page
 from page import Section
 
 from emojax.data import clip as clips
-from emojax.data import doctor
+from emojax.data import doctor, provenance
 from emojax.drive import frames, poses
 from emojax.gaussians import ply
 from emojax.training import checkpoints, loop
 
-PAGE, CLOUD, SWEEP = "index.html", "head.ply", "sweep"
+PAGE, CLOUD, SWEEP, FACES = "index.html", "head.ply", "sweep", "faces"
 
 
 def save_cloud(run: pathlib.Path, path: pathlib.Path) -> None:
@@ -34,7 +34,8 @@ def save_cloud(run: pathlib.Path, path: pathlib.Path) -> None:
     neutral = None if trained.head.config.emotion == "none" else np.zeros((1, 2), np.float32)
     condition = jax.tree.map(lambda x: x[0], shown.replace(emotion=neutral))
     cloud = frames.cloud(frames.ready(trained.head), condition)
-    ply.save(path, jax.device_get(cloud))
+    note = provenance.to_json(trained.provenance)
+    ply.save(path, jax.device_get(cloud), comment=note, overwrite=True)
 
 
 def write_page(out: pathlib.Path, films: list[pathlib.Path], *, is_puppet: bool) -> None:
@@ -55,12 +56,15 @@ def write_page(out: pathlib.Path, films: list[pathlib.Path], *, is_puppet: bool)
         if is_puppet
         else "The video was cropped, tracked and parsed, and a doctor examined the result."
     )
-    sheet = out / "data" / doctor.SHEET
+    seen = [("what the doctor saw", out / "data" / doctor.SHEET)]
+    if (warped := out / FACES / "sheet.png").exists():
+        seen.append(("frames warped to other emotions, to learn from", warped))
     sections = [
         Section(
             "Speech that was not recorded",
             "The head speaks sounds that it has not heard in training. Watch whether lips close "
-            "on p, b and m, and rest in silence.",
+            "on p, b and m, and rest in silence. Every film says of itself that it is synthetic: "
+            "experiments/verify.py reads it.",
             [(made.name, made) for made in spoken],
         ),
     ]
@@ -86,7 +90,7 @@ def write_page(out: pathlib.Path, films: list[pathlib.Path], *, is_puppet: bool)
             [("held-out frames", out / "report.png")],
             (out / "report.txt").read_text(),
         ),
-        Section("The person", f"{person} Verdict: {verdict}.", [("what the doctor saw", sheet)]),
+        Section("The person", f"{person} Verdict: {verdict}.", seen),
         Section(
             "The head itself",
             "Canonical 3D Gaussians, moved by two small networks: open them in any 3D Gaussian "

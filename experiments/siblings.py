@@ -1,11 +1,13 @@
 """Running one experiment from another, as a user would; what all of them have in common."""
 
+import contextlib
 import pathlib
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 
 from emojax.data.errors import DataError
 from emojax.training import record
@@ -87,6 +89,21 @@ def until_stopped(name: str, work: Callable[[], None]) -> int:
         print(f"{name}: stopped; the same command goes on", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+@contextlib.contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Says the package's warnings as notes, without the line of code that gives them."""
+    before = warnings.formatwarning
+
+    def plain(message, category, *rest) -> str:
+        return f"note: {message}\n" if category is UserWarning else before(message, category, *rest)
+
+    warnings.formatwarning = plain
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _end(process: subprocess.Popen) -> None:

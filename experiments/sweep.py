@@ -3,7 +3,7 @@
     python experiments/sweep.py --run runs/talk --audio speech.wav --out sweep/
 
 Points are the twelve that papers test, rings (--directions 12 --radii 0.4,0.8), or those of a file
-(--points FILE, .csv with the columns valence, arousal). Writes into --out
+(--points FILE, .csv with the columns valence, arousal, or .json). Writes into --out
 
     sheet.png   the frame in the middle (--frame) of every point, laid out on the disc
     sweep.mp4   all points side by side, with the sound
@@ -11,10 +11,12 @@ Points are the twelve that papers test, rings (--directions 12 --radii 0.4,0.8),
 
 --seconds takes the sound's beginning. All points of a frame are drawn in one compiled call, or in
 as many as --memory (GiB) asks for; what it took is printed. Nothing is replaced without
---overwrite.
+--overwrite. Film and sheet say of themselves that they are synthetic (experiments/verify.py);
+--mark puts the word, or --mark_text, on every face, too.
 """
 
 import csv
+import dataclasses
 import io
 import pathlib
 import resource
@@ -27,25 +29,35 @@ import siblings
 import tqdm
 from absl import app, flags
 
+from emojax import caches
+from emojax.data import carriers, files
 from emojax.data import clip as clips
-from emojax.data import files
 from emojax.data.errors import DataError
-from emojax.drive import frames, movie, script, sound, sweep
-from emojax.emotion import circumplex
+from emojax.drive import frames, mark, movie, script, sound, sweep
+from emojax.emotion import circumplex, sampler
 from emojax.opencv import cv2
 from emojax.training import checkpoints
+
+SMALLEST_TILE = 24  # pixels: below it a face is none
 
 _RUN = flags.DEFINE_string("run", None, "folder of a trained head", required=True)
 _AUDIO = flags.DEFINE_string("audio", None, "sound, or a video with sound", required=True)
 _OUT = flags.DEFINE_string("out", None, "folder to write to; made if absent", required=True)
-_POINTS = flags.DEFINE_string("points", "test", "test, rings, or a .csv file")
+_POINTS = flags.DEFINE_string("points", "test", "test, rings, or a .csv or .json file")
+_OUTSIDE = flags.DEFINE_enum(
+    "outside", "clip", ["clip", "refuse"], "what is done to a file's points outside the disc"
+)
 _DIRECTIONS = flags.DEFINE_integer("directions", 12, "of --points rings, evenly apart")
 _RADII = flags.DEFINE_list("radii", ["0.4", "0.8"], "of --points rings, 0 to 1")
 _SECONDS = flags.DEFINE_float("seconds", 2.0, "of the sound; 0 takes all", lower_bound=0)
 _FRAME = flags.DEFINE_integer("frame", None, "of the sheet; the middle by default")
 _POSE = flags.DEFINE_string("pose", "clip", "clip, fixed, or a file of head poses")
 _EXPRESSION = flags.DEFINE_string("expression", "clip", "clip, fixed, or a file of action units")
-_TILE = flags.DEFINE_integer("tile", None, "side of a point's picture in film and sheet, pixels")
+_TILE = flags.DEFINE_integer(
+    "tile", None, "side of a point's picture in film and sheet", lower_bound=SMALLEST_TILE
+)
+_MARK = flags.DEFINE_bool("mark", False, f"put the word {mark.TEXT!r} on every face")
+_MARK_TEXT = flags.DEFINE_string("mark_text", None, "to put on every face in place of that word")
 _MEMORY = flags.DEFINE_float("memory", 1.0, "for drawing, GiB")
 _DATA = flags.DEFINE_string("data", None, "folder of the training clip, if it has moved")
 _SEED = flags.DEFINE_integer("seed", 0, "seed of the blinks", lower_bound=0)
@@ -53,7 +65,6 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace what is in the way")
 
 SHEET, FILM, CELLS = "sheet.png", "sweep.mp4", "cells.csv"
 LARGEST_FILM, LARGEST_SHEET = 3840, 4096  # pixels: what players and viewers still show
-SMALLEST_TILE = 24  # pixels: below it a face is none
 GAP = 1.06  # of tiles on the disc
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -72,19 +83,13 @@ def points() -> np.ndarray:
                 fix="Correct it.",
             ) from error
         return sweep.disc(_DIRECTIONS.value, radii)
-    path = pathlib.Path(_POINTS.value)
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-        found = np.array([[float(r["valence"]), float(r["arousal"])] for r in rows], np.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    if not _POINTS.value.lower().endswith((".csv", ".json")):
         raise DataError(
-            expected="--points test, rings, or a .csv file with the columns valence and arousal",
-            got=f"{path}: {type(error).__name__} {error}",
-            fix="Write valence,arousal in the first line and a point in each other.",
-        ) from error
-    if not len(found):
-        raise DataError(expected=f"a point in {path}", got="none", fix="Write one in each line.")
-    return np.stack(circumplex.inside(found[:, 0], found[:, 1]), axis=-1)
+            expected="--points test, rings, or a .csv or .json file",
+            got=_POINTS.value,
+            fix="Name one of these.",
+        )
+    return sampler.read(_POINTS.value, outside=_OUTSIDE.value)[0]
 
 
 def grid(count: int) -> tuple[int, int]:
@@ -184,6 +189,7 @@ def cells(where: np.ndarray, shape: tuple[int, int], changes: np.ndarray) -> str
 def run() -> str:
     """Sweeps, and returns what to say of it."""
     where = points()
+    text = mark.chosen(_MARK.value, _MARK_TEXT.value)
     out = pathlib.Path(_OUT.value)
     files.make_folder(out)
     files.check_writable(out)
@@ -201,6 +207,9 @@ def run() -> str:
     clip = clips.load(
         folder, size=trained_run.size, features=trained_run.features, force=trained_run.forced
     )
+    if text is not None:
+        mark.check_room(text, clip.size)
+    about = dataclasses.replace(trained_run.provenance, mark=text)
     trained = frames.ready(trained_run.head)
     planned = script.plan(
         jax.random.key(_SEED.value),
@@ -221,28 +230,34 @@ def run() -> str:
     side = tile_side(clip.size, max(shape), LARGEST_FILM)
     # Behind the points, the neutral state: what they are compared with.
     every = np.concatenate([where, np.zeros((1, 2), np.float32)])
+    memory = _MEMORY.value * 2**30
+    at_once = sweep.points_at_once(trained, clip.size, len(every), memory=memory)
     changes, sheet, spent = np.zeros(len(where)), [], []
 
     def pictures():
         begin = time.perf_counter()
-        drawn = sweep.render(trained, clip, planned, every, memory=_MEMORY.value * 2**30)
+        drawn = sweep.render(trained, clip, planned, every, memory=memory)
         for t, some in enumerate(drawn):
             spent.append(time.perf_counter() - begin)
             difference = np.abs(some[:-1].astype(np.int16) - some[-1])
             changes[:] += difference.mean(axis=(1, 2, 3)) / count
+            shown = some[:-1]
+            if text is not None:
+                shown = np.stack(list(mark.put_on(shown, text)))
             if t == chosen:
-                sheet.append(on_the_disc(some[:-1], where))
-            yield side_by_side(some[:-1], shape, side)
+                sheet.append(on_the_disc(shown, where))
+            yield side_by_side(shown, shape, side)
             begin = time.perf_counter()
 
     bar = tqdm.tqdm(pictures(), total=count, unit=" frames", disable=None, leave=False)
-    movie.write(out / FILM, bar, heard, overwrite=_OVERWRITE.value)
-    files.write_picture(out / SHEET, sheet[0])
+    movie.write(out / FILM, bar, heard, about=about, overwrite=_OVERWRITE.value)
+    carriers.write_png(out / SHEET, sheet[0], about)
     files.write_text(out / CELLS, cells(where, shape, changes))
     usual = float(np.median(spent[1:])) if count > 1 else spent[0]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return (
         f"{len(where)} points x {count} frames: {1000 * usual / len(every):.2f} ms a picture, "
+        f"{at_once} of {len(every)} at once (the neutral state is one), "
         f"{sweep.draw._cache_size()} compilation, first frame {spent[0]:.1f} s, peak memory "
         f"{peak:.1f} GiB; see {out}"
     )
@@ -252,8 +267,10 @@ def main(argv: list[str]) -> None:
     """Runs the experiment."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    caches.keep_programs()
     try:
-        print(run())
+        with siblings.warnings_as_notes():
+            print(run())
     except DataError as error:
         sys.exit(f"sweep: {error}")
     except KeyboardInterrupt:

@@ -33,6 +33,7 @@ import tqdm
 from absl import app, flags
 
 import emojax
+from emojax import caches
 from emojax import config as configs
 from emojax.data import clip as clips
 from emojax.data import emotional, files, surfaces
@@ -114,6 +115,8 @@ def _fitted(recipe: Recipe, data: pathlib.Path) -> tuple[Recipe, list[str]]:
     if recipe.head.normals and surfaces.find(data) is None:
         recipe = changes.without_normals(recipe)
         notes.append("no normals in the data set, so none are learned")
+    elif recipe.head.normals and (source := surfaces.source(data)):
+        notes.append(f"normals: {source}")
     return recipe, notes
 
 
@@ -232,6 +235,7 @@ def main(argv: list[str]) -> None:
     """Runs the experiment."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    caches.keep_programs()
     run = pathlib.Path(_RUN.value)
     start = time.perf_counter()
     try:

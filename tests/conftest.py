@@ -12,7 +12,7 @@ if jaxlib.__version__.startswith("0.10."):
     _flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{_flags} --xla_cpu_use_fusion_emitters=false"
 
-# Most of the suite's time is LLVM's, for programs that run once; without its costlier passes it takes
+# Most of the suite's time is LLVM's, for programs that run once; without its costlier passes it is
 # half as long. EMOJAX_TEST_OPTIMIZED=1 compiles as users' programs are. The kernels always are.
 if os.environ.get("EMOJAX_TEST_OPTIMIZED", "0") == "0":
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")

@@ -44,8 +44,8 @@ class EmotionalPicture(NamedTuple):
       image: uint8 [S, S, 3] RGB.
       labels: uint8 [S, S] of `labels.Label`.
       landmarks: float32 [68, 2] pixels, pixel centres at whole numbers.
-      normals: float32 [S, S, 3] unit vectors, x right, y up, z to the viewer, 0 where there are
-        none; or None.
+      normals: float32 [R, R, 3] unit vectors, x right, y up, z to the viewer, 0 where there are
+        none, of any size; or None.
     """
 
     frame: int

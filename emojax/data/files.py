@@ -171,11 +171,21 @@ def write_picture(path: pathlib.Path, picture: np.ndarray) -> None:
       path: ends in .jpg or .png.
       picture: uint8, [H, W, 3] RGB, [H, W, 4] RGBA or [H, W] grey.
     """
+    write_bytes(path, encode_picture(path.suffix, picture))
+
+
+def encode_picture(suffix: str, picture: np.ndarray) -> bytes:
+    """Returns a picture as the content of a file.
+
+    Args:
+      suffix: ".jpg" or ".png".
+      picture: as `write_picture` takes it.
+    """
     if picture.ndim == 3:
         code = cv2.COLOR_RGBA2BGRA if picture.shape[-1] == 4 else cv2.COLOR_RGB2BGR
         picture = cv2.cvtColor(picture, code)
-    options = JPEG if path.suffix == ".jpg" else PNG
-    write_bytes(path, cv2.imencode(path.suffix, picture, options)[1].tobytes())
+    options = JPEG if suffix == ".jpg" else PNG
+    return cv2.imencode(suffix, picture, options)[1].tobytes()
 
 
 def read_picture(path: pathlib.Path, *, alpha: bool = False) -> np.ndarray:

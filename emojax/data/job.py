@@ -114,10 +114,15 @@ class Job:
             return self.landmarks().found
         return np.ones(len(self.frames()), bool)
 
+    @property
+    def is_tracked(self) -> bool:
+        """Whether the folder holds a tracked head: those made elsewhere hold poses alone."""
+        return (self.folder / files.TRACKING).exists()
+
     def track(self) -> tracking.Track:
         """Returns the folder's tracked head."""
         path = self.folder / files.TRACKING
-        if not path.exists():
+        if not self.is_tracked:
             raise DataError(
                 expected=f"{files.TRACKING} in {self.folder}",
                 got="no such file",

@@ -60,9 +60,11 @@ def run(
     given.check_places(folder, settings)
     asked = {"stages": wanted, "settings": record.of_settings(settings)}
     anew = overwrite and not _goes_on(manifest, asked)
-    todo = [
-        name for name in wanted if anew or not outputs.is_finished(folder, manifest, name, settings)
-    ]
+    todo: list[str] = []
+    for name in wanted:
+        is_outdated = not set(STAGES[name].needs).isdisjoint(todo)
+        if anew or is_outdated or not outputs.is_finished(folder, manifest, name, settings):
+            todo.append(name)
     count = given.check(folder, settings, decodes="decode" in todo)
     _refuse_other_settings(folder, manifest, asked, anew)
     _refuse_outdated_input(manifest, todo)

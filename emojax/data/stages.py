@@ -26,6 +26,8 @@ from emojax.data import (
     files,
     labels,
     landmarks,
+    relief,
+    surfaces,
     torso,
     tracking,
 )
@@ -71,9 +73,19 @@ def _landmarks(job: Job) -> None:
 
 def _tracking(job: Job) -> None:
     """Head pose, shape and camera."""
+    track, found = _fit(job), job.landmarks().found
+    height, width = job.frames()[0].shape[:2]
+    cameras.write_transforms(
+        job.folder, track.world_to_camera, found, focal=track.focal, width=width, height=height
+    )
+    arrays.write_named(job.folder / files.TRACKING, dataclasses.asdict(track))
+
+
+def _fit(job: Job) -> tracking.Track:
+    """A track of the folder's landmarks."""
     found = job.landmarks()
     height, width = job.frames()[0].shape[:2]
-    track = tracking.track(
+    return tracking.track(
         jax.random.key(job.settings.seed),
         found.points,
         found.found,
@@ -83,15 +95,6 @@ def _tracking(job: Job) -> None:
         focal=job.settings.focal,
         progress=job.bar("tracking"),
     )
-    cameras.write_transforms(
-        job.folder,
-        track.world_to_camera,
-        found.found,
-        focal=track.focal,
-        width=width,
-        height=height,
-    )
-    arrays.write_named(job.folder / files.TRACKING, dataclasses.asdict(track))
 
 
 def _masks(job: Job) -> None:
@@ -218,6 +221,19 @@ def _features(job: Job) -> None:
     job.manifest["sources"]["features"] = f"{features.name}: {features.source}"
 
 
+def _normals(job: Job) -> None:
+    """Normals of a smooth face through the landmarks; nothing where no face was found."""
+    # A folder that was made elsewhere has poses, but no shape.
+    found, track = job.found(), job.track() if job.is_tracked else _fit(job)
+    size = job.frames()[0].shape[0]
+    folder = job.folder / surfaces.FOLDERS[0]
+    files.make_folder(folder)
+    for number in job.progress(range(len(found)), "normals"):
+        drawn = relief.of_frame(track, number, size=size) * found[number]
+        files.write_picture(folder / f"{number}.png", surfaces.to_bytes(drawn))
+    job.manifest["sources"]["normals"] = relief.SOURCE
+
+
 def feature_file(settings: Settings) -> str:
     """Returns the name of the file that the stage features writes with some settings."""
     path = settings.audio_features
@@ -262,7 +278,9 @@ STAGES = {
                    ((files.TORSO, ".png"), (files.GROUND_TRUTH, ".jpg"))),
     "action_units": Stage(_action_units, ("landmarks", "tracking"), ("au",), (files.ACTION_UNITS,)),
     "features": Stage(_features, ("decode",), ("audio_features",), (feature_file,)),
-    "doctor": Stage(_doctor, ("torso", "action_units", "features"), (),
+    "normals": Stage(_normals, ("decode", "landmarks", "tracking"), ("focal", "seed"),
+                     ((surfaces.FOLDERS[0], ".png"),)),
+    "doctor": Stage(_doctor, ("torso", "action_units", "features", "normals"), (),
                     (doctor.JSON, doctor.TEXT, doctor.SHEET)),
 }
 # fmt: on

@@ -7,11 +7,12 @@ in the same scale), or `truth/normals/N.png` where it was filmed.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 
 import numpy as np
 
-from emojax.data import resizing
+from emojax.data import files, record, resizing
 from emojax.data.errors import DataError
 from emojax.opencv import cv2
 
@@ -30,6 +31,19 @@ def to_bytes(normals: np.ndarray) -> np.ndarray:
     """
     known = np.linalg.norm(normals, axis=-1, keepdims=True) > SHORTEST
     return np.where(known, np.uint8(np.clip(normals, -1, 1) * 127.5 + 127.5 + 0.5), np.uint8(0))
+
+
+def of_drawn(normals: np.ndarray) -> np.ndarray:
+    """Returns a picture of drawn normals as bytes: at full length, however opaque the surface is.
+
+    Args:
+      normals: [..., 3] drawn over 0; where less than half of one is drawn, there is none.
+
+    Returns:
+      uint8 [..., 3].
+    """
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    return to_bytes(np.where(length > SHORTEST, normals / np.maximum(length, 1e-6), 0))
 
 
 def from_bytes(picture: np.ndarray) -> np.ndarray:
@@ -51,6 +65,20 @@ def find(folder: pathlib.Path) -> pathlib.Path | None:
       folder: of the data set.
     """
     return next((folder / name for name in FOLDERS if (folder / name).is_dir()), None)
+
+
+def source(folder: pathlib.Path) -> str | None:
+    """Returns how a data set's normals came about, or None where its record does not know.
+
+    Args:
+      folder: of the data set.
+    """
+    place = find(folder)
+    there = files.numbered(place, ".png") if place else {}
+    if there:
+        with contextlib.suppress(DataError):  # a damaged record knows nothing
+            return record.source(record.read(folder), "normals", next(iter(there.values())))
+    return None
 
 
 def read(path: pathlib.Path, *, size: int) -> np.ndarray:

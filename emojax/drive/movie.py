@@ -4,7 +4,8 @@ The film is written beside its place under a hidden name that does not end in .m
 name when it is whole: an interrupted render leaves nothing that looks like a film. What a killed
 one left is removed when the same film is begun again; who writes holds a lock on it.
 
-Colour: ITU-R BT.601, limited range, and tagged so. The last picture ends with the sound.
+Colour: ITU-R BT.601, limited range, and tagged so. The last picture ends with the sound. Every film
+says of itself that it is synthetic (`data.carriers`).
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from emojax.data import files
+from emojax.data import carriers, files, provenance
 from emojax.data.errors import DataError
+from emojax.data.provenance import Provenance
 from emojax.drive import sound as sounds
 from emojax.drive.sound import Sound
 
@@ -43,7 +45,12 @@ _SMPTE170M = 6
 
 
 def write(
-    path: pathlib.Path, pictures: Iterable[np.ndarray], sound: Sound, *, overwrite: bool = False
+    path: pathlib.Path,
+    pictures: Iterable[np.ndarray],
+    sound: Sound,
+    *,
+    about: Provenance = provenance.UNKNOWN,
+    overwrite: bool = False,
 ) -> int:
     """Writes a film, picture by picture.
 
@@ -52,6 +59,7 @@ def write(
       pictures: uint8 [H, W, 3] RGB, `sound.num_frames` of them, all of one size. An odd side is
         made even by repeating its last pixels.
       sound: that it is for.
+      about: what the film says of itself beside being synthetic.
       overwrite: replace a film that exists.
 
     Returns:
@@ -63,7 +71,9 @@ def write(
     """
     check_place(path, overwrite=overwrite)
     with _in_making(path) as scratch:
-        return _write(scratch, pictures, sound)
+        count = _write(scratch, pictures, sound, about)
+        carriers.append_xmp(scratch, about)
+    return count
 
 
 def check_place(path: pathlib.Path, *, overwrite: bool) -> None:
@@ -139,12 +149,15 @@ def _sweep(path: pathlib.Path) -> None:
                 scratch.unlink()
 
 
-def _write(path: pathlib.Path, pictures: Iterable[np.ndarray], sound: Sound) -> int:
+def _write(
+    path: pathlib.Path, pictures: Iterable[np.ndarray], sound: Sound, about: Provenance
+) -> int:
     """Writes a film to a place where nothing is."""
     # "file:" keeps FFmpeg from reading a protocol into a name; the index goes to the front, so that
     # a film plays while it loads.
     options = {"movflags": "+faststart"}
     with av.open(f"file:{path}", "w", format="mp4", options=options) as container:
+        container.metadata.update(carriers.tags(about))
         film = container.add_stream("libx264", rate=files.FPS)
         track = container.add_stream("aac", rate=sound.rate, layout=sound.layout)
         track.bit_rate = AUDIO_BIT_RATE if sound.layout == "stereo" else AUDIO_BIT_RATE // 2

@@ -7,6 +7,7 @@ device in chunks of equal shape, so that the whole sweep is one compiled program
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import jax
@@ -26,6 +27,9 @@ from emojax.types import Camera, Condition
 # What one point takes while it is drawn: pictures, their compositing, and copies of both in XLA;
 # moved Gaussians, their projections and lists of tiles.
 BYTES_PER_PIXEL, BYTES_PER_GAUSSIAN = 64, 512
+# What a pixel of every point takes while a frame is put together and compared: bytes, joined and
+# copied, and differences in 16 bits.
+BYTES_HELD = 24
 
 
 def disc(directions: int, radii: tuple[float, ...]) -> np.ndarray:
@@ -50,25 +54,30 @@ def disc(directions: int, radii: tuple[float, ...]) -> np.ndarray:
     return np.float32((rings[:, None, None] * ring).reshape(-1, 2))
 
 
-def points_at_once(trained: Head, size: int, *, memory: float) -> int:
-    """Returns how many points fit into some memory, at least 1.
+def points_at_once(trained: Head, size: int, count: int, *, memory: float) -> int:
+    """Returns how many points are drawn at once, at least 1: chunks as equal as they can be.
 
     Args:
       trained: head.
       size: side of the pictures, pixels.
+      count: of all points, 1 or more.
       memory: bytes.
 
     Raises:
-      DataError: not even one fits.
+      DataError: not even one fits, or the pictures of all points do not.
     """
     one = BYTES_PER_PIXEL * size**2 + BYTES_PER_GAUSSIAN * trained.face.capacity
-    if memory < one:
+    held = BYTES_HELD * size**2 * count
+    # Written so that NaN is refused, too.
+    if not max(one, held) <= memory < math.inf:
         raise DataError(
-            expected=f"memory for one picture, {one / 2**20:.0f} MiB",
-            got=f"{memory / 2**20:.0f} MiB",
-            fix="Allow more with --memory.",
+            expected=f"memory for {count} pictures of {size} pixels, drawn one by one: "
+            f"{max(one, held) / 2**30:.3f} GiB",
+            got=f"{memory / 2**30:.3f} GiB",
+            fix="Ask for fewer points, or allow more with --memory.",
         )
-    return int(memory // one)
+    chunks = -(-count // int(memory // one))
+    return -(-count // chunks)
 
 
 def render(
@@ -81,7 +90,7 @@ def render(
       clip: that it was trained on.
       script: of the performance; its own emotion is not used.
       points: [P, 2] valence and arousal; those outside the disc are moved to its rim.
-      memory: bytes that the drawing of one chunk may take, roughly.
+      memory: bytes that the drawing of one chunk may take, roughly, and the pictures of a frame.
 
     Raises:
       DataError: the head shows no emotions, there are no points, or they do not fit into memory.
@@ -98,9 +107,8 @@ def render(
         raise DataError(expected="one point or more", got="none", fix="Name some.")
     points = np.stack(circumplex.inside(points[:, 0], points[:, 1]), axis=-1)
     count = len(points)
-    most = min(count, points_at_once(trained, clip.size, memory=memory))
+    most = points_at_once(trained, clip.size, count, memory=memory)
     chunks = -(-count // most)
-    most = -(-count // chunks)  # chunks as equal as they can be: little is drawn in vain
     padded = np.concatenate([points, np.tile(points[-1:], (chunks * most - count, 1))])
     parts = jnp.asarray(padded.reshape(chunks, most, 2))
     focal, principal = jnp.asarray(clip.focal), jnp.asarray(clip.principal)

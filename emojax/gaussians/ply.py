@@ -70,6 +70,7 @@ def save(
     gaussians: Gaussians,
     *,
     normals: np.ndarray | None = None,
+    comment: str = "",
     overwrite: bool = False,
 ) -> None:
     """Writes the living Gaussians; the file appears complete or not at all.
@@ -78,26 +79,31 @@ def save(
       path: of the file, in an existing folder.
       gaussians: one cloud, no leading dimensions, in the world frame (deform it first).
       normals: [N, 3] written to nx ny nz; zeros when None.
+      comment: a line for the header, ASCII; viewers pass over it.
       overwrite: replace a file that exists.
 
     Raises:
       FileExistsError: the file exists and `overwrite` is false.
       FileNotFoundError: the folder does not exist.
       ValueError: nothing is alive, the cloud has leading dimensions, `normals` has another shape,
-        or a value has no meaning to a viewer: NaN or infinite, a quaternion of length 0, a scale
-        beyond the range of float32.
+        the comment is no line of ASCII, or a value has no meaning to a viewer: NaN or infinite, a
+        quaternion of length 0, a scale beyond the range of float32.
     """
     path = pathlib.Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path}: exists already; pass overwrite=True or another path")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}; create it first")
+    if not (comment.isascii() and comment.isprintable()):
+        raise _error(path, "a comment of one line, ASCII", repr(comment), "write it so")
     fields = _encode(path, gaussians, normals)
     _check_values(path, fields)
     rows = np.concatenate(list(fields.values()), axis=1)
     layout = _layout(harmonics.degree_of(gaussians.harmonics))
     names = [name for group in layout.values() for name in group]
-    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(rows)}"]
+    lines = ["ply", "format binary_little_endian 1.0"]
+    lines += [f"comment {comment}"] if comment else []
+    lines += [f"element vertex {len(rows)}"]
     lines += [f"property float {name}" for name in names] + ["end_header", ""]
     _write_atomically(path, "\n".join(lines).encode() + rows.astype("<f4").tobytes())
 

@@ -114,12 +114,14 @@ class Shown(NamedTuple):
       truth: float [P, S, S, 3] the twins; else [1, S, S, 3] the head's neutral face.
       head: float [P, S, S, 3].
       normals: [P, S, S, 3] of the head, or None.
+      true_normals: [P, S, S, 3] of the twins, or None.
     """
 
     number: int
     truth: np.ndarray
     head: np.ndarray
     normals: np.ndarray | None
+    true_normals: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,9 +185,9 @@ def examine(exam: Exam, renders: Renders, *, progress: Callable = iter) -> Outco
     }
     looked = {film: np.full((len(POINTS), count, 68, 2), np.nan) for film in films}
     shown = None
-    instants = zip(progress(range(count)), _drawn(exam, renders), strict=True)
+    instants = zip(progress(range(count)), drawn(exam, renders), strict=True)
     for t, (pictures, plain, normals) in instants:
-        truths = _twins(exam, t)
+        truths = true_faces(exam, t)
         faces = np.stack([exam.judge.look(picture, t) for picture in pictures])
         for film in films:
             if film == TWINS:
@@ -201,13 +203,20 @@ def examine(exam: Exam, renders: Renders, *, progress: Callable = iter) -> Outco
                     frames[film][name][p, t] = value
         if normals is not None:
             frames[HEAD]["normals"][: len(truths), t] = [
-                surface.mean_angle(drawn, twin.normals, twin.face)
-                for drawn, twin in zip(normals, truths, strict=False)
+                surface.mean_angle(seen, twin.normals, twin.face)
+                for seen, twin in zip(normals, truths, strict=False)
             ]
         if t == count // 2:
-            known = [twin.image for twin in truths] or [pictures[FELT]]
-            shown = Shown(int(exam.clip.numbers[exam.rows[t]]), np.stack(known), pictures, normals)
+            shown = _shown(int(exam.clip.numbers[exam.rows[t]]), truths, pictures, normals)
     return _told(exam, frames, looked, shown)
+
+
+def _shown(number: int, truths: list, pictures: np.ndarray, normals: np.ndarray | None) -> Shown:
+    """What the sheet shows of an instant."""
+    if not truths:
+        return Shown(number, pictures[FELT:], pictures, normals)
+    images, surfaces = (np.stack([getattr(x, n) for x in truths]) for n in ("image", "normals"))
+    return Shown(number, images, pictures, normals, surfaces)
 
 
 def _told(exam: Exam, frames: dict, looked: Mapping[str, np.ndarray], shown: Shown) -> Outcome:
@@ -263,8 +272,13 @@ def _stand_ins(film: str) -> np.ndarray:
     return points
 
 
-def _drawn(exam: Exam, renders: Renders) -> Iterator[tuple]:
-    """Pictures of each instant: at all points [P, S, S, 3], without the branch, normals or None."""
+def drawn(exam: Exam, renders: Renders) -> Iterator[tuple]:
+    """Yields of each instant pictures at all points [P, S, S, 3], without the branch, normals.
+
+    Args:
+      exam: of `prepare`.
+      renders: draws the head; normals are None where it draws none.
+    """
     for first in range(0, len(exam.rows), scenarios.BATCH):
         part = slice(first, first + scenarios.BATCH)
         some = clips.batch(exam.clip, exam.rows[part])
@@ -283,8 +297,13 @@ def _drawn(exam: Exam, renders: Renders) -> Iterator[tuple]:
             yield np.stack([at[i] for at in felt]), without, surfaces
 
 
-def _twins(exam: Exam, t: int) -> list[true_twins.TrueTwin]:
-    """The true twins of an instant at all points; none where they are not known."""
+def true_faces(exam: Exam, t: int) -> list[true_twins.TrueTwin]:
+    """Returns the true twins of an instant at all points; none where they are not known.
+
+    Args:
+      exam: of `prepare`.
+      t: place in its rows.
+    """
     if not exam.has_truth:
         return []
     number = int(exam.clip.numbers[exam.rows[t]])

@@ -1,9 +1,9 @@
 """The contact sheet of the scenario "emotion": one instant at the twelve points, for eyes.
 
 A cell a point, counter-clockwise from pleasure as in `circumplex.POINTS`: the true twin (the head's
-own neutral face where truth is not known), the rendering, four times their difference, and the
-head's normals where it has some. The wanted valence and arousal stand over each cell, with its
-class.
+own neutral face where truth is not known), the rendering, four times their difference, and for a
+head that has normals these, beside the twin's. The wanted valence and arousal stand over each cell,
+with its class.
 """
 
 from __future__ import annotations
@@ -41,17 +41,14 @@ def _cell(shown: Shown, point: int) -> np.ndarray:
     tiles = [truth, picture, GAIN * np.abs(picture - truth)]
     titles = ["twin" if has_twins else "neutral", f"{valence:g} {arousal:g} {name}",
               f"difference x {GAIN:g}"]  # fmt: skip
+    if shown.normals is not None and shown.true_normals is not None:
+        tiles.append(surfaces.to_bytes(shown.true_normals[point]) / np.float32(255))
+        titles.append("twin's normals")
     if shown.normals is not None:
-        tiles.append(surfaces.to_bytes(_unit(shown.normals[point])) / np.float32(255))
+        tiles.append(surfaces.of_drawn(shown.normals[point]) / np.float32(255))
         titles.append("normals")
     band = captions.titles(titles, TILE)
     return np.concatenate([band, np.concatenate([_tile(x) for x in tiles], axis=1)])
-
-
-def _unit(normals: np.ndarray) -> np.ndarray:
-    """Drawn normals at full length; where less than half of one is drawn, none."""
-    length = np.linalg.norm(normals, axis=-1, keepdims=True)
-    return np.where(length > surfaces.SHORTEST, normals / np.maximum(length, 1e-6), 0)
 
 
 def _tile(picture: np.ndarray) -> np.ndarray:

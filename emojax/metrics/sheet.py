@@ -1,15 +1,16 @@
 """A contact sheet of an examined head, for eyes: what no number says.
 
-One line a frame: truth, head, four times their difference, and the mouth of both, enlarged. Frames
-are the worst of the film by LMD (PSNR without a judge), its median, its best, and some in between.
-Titles stand above the columns.
+One line a frame: truth, head, four times their difference, and the mouth of both, enlarged; of a
+head that has normals these, too, beside the clip's own where it has some. Frames are the worst of
+the film by LMD (PSNR without a judge), its median, its best, and some in between. Titles stand
+above the columns.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from emojax.data import captions
+from emojax.data import captions, surfaces
 from emojax.metrics import image, scenarios
 from emojax.metrics.measure import Exam, Scores
 from emojax.opencv import cv2
@@ -18,6 +19,7 @@ TILE = 256  # pixels
 FRAMES = 6
 GAIN = 4.0  # of the difference
 TITLES = ("truth", "head", f"difference x {GAIN:g}", "truth's mouth", "head's mouth")
+TRUE_NORMALS, NORMALS = "clip's normals", "head's normals"
 BAR = 20  # pixels, of a line's caption
 
 
@@ -35,26 +37,45 @@ def chosen(scores: Scores) -> np.ndarray:
     return order[places]
 
 
-def sheet(exam: Exam, scores: Scores, render: scenarios.Render) -> np.ndarray:
-    """Returns the sheet, uint8 [captions.BAR + F * TILE, 5 * TILE, 3].
+def sheet(
+    exam: Exam,
+    scores: Scores,
+    render: scenarios.Render,
+    *,
+    normals: scenarios.Render | None = None,
+) -> np.ndarray:
+    """Returns the sheet, uint8 [captions.BAR + F * TILE, C * TILE, 3] of 5 to 7 columns.
 
     Args:
       exam: that was taken.
       scores: of the head.
       render: draws the head.
+      normals: draws its normals, of a head that has some.
     """
     places = chosen(scores)
     rows = exam.rows[places]
     pictures = list(render(scenarios.batches(exam.clip, rows)))
-    lines = [captions.titles(TITLES, TILE)]
-    for place, row, picture in zip(places, rows, pictures, strict=True):
+    columns = _normals(exam, rows, normals)
+    lines = [captions.titles([*TITLES, *columns], TILE)]
+    for k, (place, row) in enumerate(zip(places, rows, strict=True)):
         truth = exam.clip.images[int(row)].astype(np.float32) / 255
-        picture = np.clip(np.float32(picture), 0, 1)
+        picture = np.clip(np.float32(pictures[k]), 0, 1)
         mouths = (image.crop(x, exam.boxes[place]) for x in (truth, picture))
         tiles = [truth, picture, GAIN * np.abs(picture - truth), *mouths]
+        tiles += [drawn[k] / np.float32(255) for drawn in columns.values()]
         line = np.concatenate([_tile(x) for x in tiles], axis=1)
         lines.append(_labelled(line, _caption(exam, scores, place)))
     return np.concatenate(lines)
+
+
+def _normals(exam: Exam, rows: np.ndarray, render: scenarios.Render | None) -> dict[str, list]:
+    """Columns of normals, uint8, by their titles; none for a head without."""
+    if render is None:
+        return {}
+    drawn = [surfaces.of_drawn(x) for x in render(scenarios.batches(exam.clip, rows))]
+    if exam.clip.normals is None:
+        return {NORMALS: drawn}
+    return {TRUE_NORMALS: [exam.clip.normals[int(row)] for row in rows], NORMALS: drawn}
 
 
 def _tile(picture: np.ndarray) -> np.ndarray:

@@ -122,7 +122,7 @@ def without_perceptual(recipe: Recipe) -> Recipe:
 
     def plain(phase: Phase) -> Phase:
         weights = dataclasses.replace(phase.weights, patches=0.0, lip_patch=0.0)
-        return dataclasses.replace(phase, weights=weights)
+        return dataclasses.replace(phase, weights=weights, patch_sides=(), lip_side=0)
 
     stages = tuple(_each_phase(stage, plain) for stage in recipe.stages)
     return dataclasses.replace(recipe, stages=stages)

@@ -24,6 +24,7 @@ import orbax.checkpoint as ocp
 
 from emojax import head as heads
 from emojax.data.errors import DataError
+from emojax.data.provenance import Provenance
 from emojax.gaussians import density
 from emojax.head import BRANCHES, Head
 from emojax.training import record
@@ -90,6 +91,15 @@ class Run:
         if self.forced:
             found += ("the head was trained on a clip that is judged not usable",)
         return found
+
+    @property
+    def provenance(self) -> Provenance:
+        """What films, pictures and clouds of the head say of themselves."""
+        return Provenance(
+            run=record.fingerprint(self.recipe, self.facts),
+            recipe=self.recipe.name,
+            trained_to=f"{self.place.stage} {self.place.step}",
+        )
 
 
 def save(run: pathlib.Path, recipe: Recipe, stage: str, state: State) -> None:

@@ -7,6 +7,7 @@ began at 0 does from there.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -107,14 +108,17 @@ def run_stage(
     for choice, batch in zip(choices, batches, strict=True):
         step = int(state.step)
         phase = stage.phase(step)
-        if phase not in programs:
-            programs[phase] = steps.make(stage, phase, extent=extent, measure=measure)
+        # Phases that differ only in when they are, as without perceptual terms, share a program.
+        alike = dataclasses.replace(phase, name="", until=0)
+        if alike not in programs:
+            programs[alike] = steps.make(stage, phase, extent=extent, measure=measure)
+        program = programs[alike]
         counts = None
         if schedules.density_round(step, stage.density):
             here = camera.replace(world_to_camera=jnp.asarray(batch.world_to_camera[0]))
             state, counts = growth.take_round(state, here, stage=stage, extent=extent)
         before, frames = state, to_frames(batch, columns)
-        state, info = programs[phase](state, frames, camera)
+        state, info = program(state, frames, camera)
         info = jax.device_get(info)
         what = _not_finite(info)
         if what is not None:
@@ -128,7 +132,7 @@ def run_stage(
             rows=choice.rows,
             missed=choice.missed,
             round=counts,
-            traces=programs[phase].traces,
+            traces=program.traces,
         )
 
 

@@ -168,7 +168,13 @@ def _fill(image: jax.Array, mask: jax.Array, color: jax.Array) -> jax.Array:
     return jnp.where(mask[..., None] > 0, image, color)
 
 
-def _condition(frame: Frame, phase: Phase) -> Condition | None:
+def condition_of(frame: Frame, phase: Phase) -> Condition | None:
+    """Returns what a phase shows of a frame: nothing, or all but its emotion, or all.
+
+    Args:
+      frame: unbatched.
+      phase: that asks.
+    """
     if not phase.moving:
         return None
     return frame.condition if phase.emotional else frame.condition.replace(emotion=None)
@@ -187,7 +193,7 @@ def _mouth(
     drawn, motion = heads.draw(
         head,
         "mouth",
-        _condition(frame, phase),
+        condition_of(frame, phase),
         camera,
         background=background,
         tap=tap,
@@ -216,7 +222,7 @@ def _face(
     drawn, motion = heads.draw(
         head,
         "face",
-        _condition(frame, phase),
+        condition_of(frame, phase),
         camera,
         background=background,
         attention=attention,
@@ -246,7 +252,7 @@ def _face(
 
 def _fused(head, frame, camera, truth, phase, options) -> Picture:
     """The whole frame: face over mouth over backdrop."""
-    condition = _condition(frame, phase)
+    condition = condition_of(frame, phase)
     face, motion = heads.draw(head, "face", condition, camera, **options)
     mouth, _ = heads.draw(head, "mouth", condition, camera, **options)
     backdrop = frame.backdrop.astype(jnp.float32) / MAX_LEVEL

@@ -21,6 +21,9 @@ from emojax.training.recipe import Recipe
 
 FORMAT = 2
 CONFIG, FACTS = "config.json", "run.json"
+# Facts that decide the bits of a run: what the data set holds (not where it is), seed, weights.
+DECIDING = ("clip", "seed", "lpips")
+DIGITS = 16  # of digests
 
 
 def write(run: pathlib.Path, recipe: Recipe, facts: Mapping[str, Any]) -> None:
@@ -95,12 +98,27 @@ def read_config(path: pathlib.Path) -> Recipe:
 
 
 def digest(recipe: Recipe) -> str:
-    """Returns 16 digits that name a recipe.
+    """Returns `DIGITS` digits that name a recipe.
 
     Args:
       recipe: to name.
     """
     # As it comes back from a file: whole numbers in place of floats are floats there.
     same = configs.from_dict(Recipe, configs.to_dict(recipe))
-    text = json.dumps(configs.to_dict(same), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _digits(configs.to_dict(same))
+
+
+def fingerprint(recipe: Recipe, facts: Mapping[str, Any]) -> str:
+    """Returns `DIGITS` digits that name a run: the same where a run would have the same bits.
+
+    Args:
+      recipe: of the run.
+      facts: of the run.
+    """
+    return _digits([digest(recipe), *(facts.get(name) for name in DECIDING)])
+
+
+def _digits(value: Any) -> str:
+    """The digest of a value that JSON knows."""
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -35,8 +35,6 @@ from emojax.training.recipe import Recipe, Stage
 from emojax.training.state import State
 
 SAMPLES, DIVERGED = "samples", "diverged"
-# Facts that decide the bits of a run: what the data set holds (not where it is), seed, weights.
-COMPARED = ("clip", "seed", "lpips")
 NAMED = 5  # differences that a refusal names; a whole configuration would be some hundred
 
 
@@ -48,7 +46,8 @@ def look(
     Args:
       folder: of the run.
       recipe: asked for.
-      facts: of the run, as far as they are known; `COMPARED` ones must be those it began with.
+      facts: of the run, as far as they are known; those of `record.DECIDING` must be what it
+        began with.
       resume: go on with what is there.
 
     Returns:
@@ -91,7 +90,7 @@ def look(
     changed = configs.differences(before, recipe)
     changed += [
         f"{name}: {known.get(name)} -> {facts[name]}"
-        for name in COMPARED
+        for name in record.DECIDING
         if name in facts and known.get(name) != facts[name]
     ]
     if changed:

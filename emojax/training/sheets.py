@@ -1,7 +1,8 @@
 """Contact sheets while training: what the loss compares, at frames that stay the same.
 
-A row a frame: target, rendering, four times the difference, then both of the lips' square enlarged.
-The first rows are of training, the last ones held out. Titles stand above the columns.
+A row a frame: target, rendering, four times the difference, then both of the lips' square enlarged;
+where the face learns normals these, too, behind the clip's own if it has some. The first rows are
+of training, the last ones held out. Titles stand above the columns.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from emojax.data import captions
+from emojax import head as heads
+from emojax.data import captions, surfaces
 from emojax.data import clip as clips
 from emojax.data.clip import Clip
 from emojax.opencv import cv2
@@ -23,6 +25,7 @@ from emojax.training.state import State
 NUM_ROWS = 4
 GAIN = 4.0  # of the difference
 TITLES = ("target", "rendering", f"difference x {GAIN:g}", "target's lips", "rendering's lips")
+TRUE_NORMALS, NORMALS = "target's normals", "drawn normals"
 LIP_MARGIN = 1.5  # of the close-up, in squares of the lips
 
 
@@ -46,7 +49,7 @@ def _spread(count: int, num: int) -> np.ndarray:
 
 
 def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.ndarray:
-    """Returns the sheet of a state, uint8 [BAR + 4 S, 5 S, 3], BAR of `captions`.
+    """Returns the sheet of a state, uint8 [BAR + 4 S, C S, 3] of 5 to 7 columns, BAR of `captions`.
 
     Args:
       state: to draw.
@@ -55,28 +58,38 @@ def draw_sheet(state: State, clip: Clip, *, stage: Stage, phase: Phase) -> np.nd
       phase: of the state.
     """
     rows = sheet_rows(clip)
-    columns = clip.action_units.places(state.head.config.action_units)
-    frames = loop.to_frames(clips.batch(clip, rows), columns)
-    images, targets = _draw(
+    places = clip.action_units.places(state.head.config.action_units)
+    frames = loop.to_frames(clips.batch(clip, rows), places)
+    images, targets, normals = _draw(
         state.head, frames, clip.camera(0), state.step, stage=stage, phase=phase
     )
-    lines = [
-        _row(np.asarray(image), np.asarray(target), clip.landmarks[row])
-        for image, target, row in zip(images, targets, rows, strict=True)
-    ]
-    return np.concatenate([captions.titles(TITLES, clip.size), *lines])
+    surface = {} if frames.normals is None or normals is None else {TRUE_NORMALS: frames.normals}
+    if normals is not None:
+        surface[NORMALS] = surfaces.of_drawn(np.asarray(normals))
+    lines = []
+    for k, row in enumerate(rows):
+        seen = _row(np.asarray(images[k]), np.asarray(targets[k]), clip.landmarks[row])
+        lines.append(np.concatenate([seen, *(drawn[k] for drawn in surface.values())], axis=1))
+    return np.concatenate([captions.titles([*TITLES, *surface], clip.size), *lines])
 
 
 @functools.partial(jax.jit, static_argnames=("stage", "phase"))
 def _draw(head, frames, camera, step, *, stage, phase):
+    """Renderings, targets, and normals of the face where head and stage have some, or None."""
+
     def one(frame):
         picture, _ = objectives.draw(
             head, frame, camera, jax.random.key(0), stage=stage, phase=phase, step=step
         )
-        return picture.image, picture.target
+        if not head.config.normals or stage.target == "mouth":
+            return picture.image, picture.target, None
+        seen = camera.replace(world_to_camera=frame.world_to_camera)
+        condition = objectives.condition_of(frame, phase)
+        surface, _ = heads.draw(head, "face", condition, seen, normals="residuals")
+        return picture.image, picture.target, surface.image[..., -3:]
 
-    images, targets = jax.lax.map(one, frames)
-    return jnp.clip(images, 0, 1), targets
+    images, targets, normals = jax.lax.map(one, frames)
+    return jnp.clip(images, 0, 1), targets, normals
 
 
 def _row(image: np.ndarray, target: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

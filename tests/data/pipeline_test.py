@@ -72,7 +72,8 @@ def test_every_stage_is_done_and_accounted_for(made):
         assert record["seconds"] > 0
         assert record["peak_memory_mb"] > 0
     assert {"decode", "landmarks", "tracking", "masks", "torso"} <= set(seen)
-    assert {"landmarks", "masks", "teeth", "action_units", "features"} == set(manifest["sources"])
+    sources = {"landmarks", "masks", "teeth", "action_units", "features", "normals"}
+    assert sources == set(manifest["sources"])
     assert {"stages", "background"} <= set(seen)
     assert manifest["video"]["crop"] == {"left": 0, "top": 0, "side": SIZE}
 
@@ -300,6 +301,20 @@ def test_a_stage_whose_files_are_gone_is_done_again(small, folder, tmp_path, par
     assert path.exists()
     assert manifest["stages"][stage]["done"]
     assert len(list((folder / files.TORSO).glob("*.png"))) == 30
+
+
+def test_what_follows_from_a_stage_that_is_done_again_is_made_with_it(folder):
+    stages = ["background", "torso", "doctor"]
+    pipeline.run(folder, Settings(), stages=stages, overwrite=True)
+    (folder / files.BACKGROUND).unlink()
+    manifest = pipeline.run(folder, Settings(), stages=stages)
+    assert all(manifest["stages"][name]["done"] for name in stages)
+    assert (folder / doctor.JSON).exists()
+    written = {name: manifest["stages"][name]["written"] for name in stages}
+    assert written == {
+        name: entry["written"]
+        for name, entry in pipeline.run(folder, Settings(), stages=stages)["stages"].items()
+    }
 
 
 def test_no_stage_reads_what_is_outdated(folder):

@@ -1,5 +1,6 @@
 """What single stages do with what they are given; the whole run is in pipeline_test.py."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -7,15 +8,19 @@ import pytest
 
 from emojax.data import (
     action_units,
+    arrays,
     audio_features,
     clip,
     files,
     labels,
+    landmarks,
     pipeline,
+    relief,
+    surfaces,
 )
 from emojax.data.errors import DataError
 from emojax.data.job import Settings
-from tests.data import actor
+from tests.data import actor, folders
 
 SIZE = 256  # at which dlib finds the drawn face
 
@@ -110,3 +115,33 @@ def test_every_stage_shows_its_progress(folder):
     names = ["background", "torso", "features"]
     pipeline.run(folder, Settings(), stages=names, overwrite=True, progress=progress)
     assert seen == ["stages", "background", "torso"]
+
+
+def test_normals_come_from_the_landmarks_shape_and_say_so(small, folder):
+    film, _ = small
+    track, found = folders.track(film), np.ones(30, bool)
+    found[4] = False
+    arrays.write_named(folder / files.TRACKING, dataclasses.asdict(track))
+    tracked = landmarks.Landmarks(film.landmarks, found, np.zeros(0, np.int64))
+    arrays.write_named(folder / files.LANDMARKS, dataclasses.asdict(tracked))
+    manifest = pipeline.run(folder, Settings(), stages=["normals"])
+    assert manifest["sources"]["normals"] == relief.SOURCE
+    assert surfaces.source(folder) == relief.SOURCE
+    loaded = clip.load(folder)
+    bytes_ = clip.batch(loaded, np.array([4, 5])).normals
+    assert bytes_.shape == (2, loaded.size, loaded.size, 3)
+    nothing, normals = surfaces.from_bytes(bytes_)
+    assert (nothing == 0).all()
+    skin = np.linalg.norm(normals, axis=-1) > 0
+    assert np.mean(film.labels[5][skin] == labels.Label.FACE) > 0.8
+    assert normals[skin][:, 2].mean() > 0.6
+    files.write_picture(folder / "normals" / "0.png", bytes_[1])
+    assert surfaces.source(folder) is None, "another tool's"
+
+
+def test_a_folder_without_a_tracked_shape_is_tracked_for_its_normals(folder, monkeypatch):
+    monkeypatch.setattr("emojax.data.tracking.NUM_STEPS", 100)
+    assert not (folder / files.TRACKING).exists()
+    pipeline.run(folder, Settings(), stages=["normals"])
+    assert len(list((folder / "normals").glob("*.png"))) == 30
+    assert not (folder / files.TRACKING).exists()

@@ -23,6 +23,12 @@ def test_bytes_hold_normals_to_half_a_degree():
     assert (back[:4, :4] == 0).all()
 
 
+def test_drawn_normals_are_shown_at_full_length_or_not_at_all():
+    normals = _normals()
+    np.testing.assert_array_equal(surfaces.of_drawn(0.7 * normals), surfaces.to_bytes(normals))
+    assert not surfaces.of_drawn(0.4 * normals).any()
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_files_of_8_and_16_bits_are_read(tmp_path, bits):
     normals, full = _normals(), 2**bits - 1
@@ -50,6 +56,7 @@ def test_the_folder_is_found(tmp_path):
     assert surfaces.find(tmp_path) == tmp_path / "truth/normals"
     (tmp_path / "normals").mkdir()
     assert surfaces.find(tmp_path) == tmp_path / "normals"
+    assert surfaces.source(tmp_path) is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture"])

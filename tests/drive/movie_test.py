@@ -5,7 +5,9 @@ import av
 import numpy as np
 import pytest
 
+from emojax.data import carriers, provenance
 from emojax.data.errors import DataError
+from emojax.data.provenance import Provenance
 from emojax.drive import movie, sound
 from tests.drive import scene
 
@@ -50,6 +52,21 @@ def test_colours_and_sound_survive(tmp_path):
     again = sound.read(tmp_path / "film.mp4")
     middle = slice(4000, 28000)
     assert np.corrcoef(again.waveform[middle], tone[middle])[0, 1] > 0.99  # in time, too
+
+
+@pytest.mark.parametrize("options", [{}, {"about": Provenance(run="0123", mark="synthetic")}])
+def test_every_film_says_that_it_is_synthetic_in_the_same_bits(tmp_path, options):
+    heard, written = _sound(tmp_path, 0.1), []
+    for name in ("one.mp4", "two.mp4"):
+        movie.write(tmp_path / name, _pictures(3), heard, **options)
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1]
+    said = carriers.read(tmp_path / "one.mp4")
+    about = options.get("about", provenance.UNKNOWN)
+    assert said == (about, provenance.SOURCE_TYPE, True)
+    with av.open(str(tmp_path / "one.mp4")) as container:
+        assert "Synthetic" in container.metadata["description"]
+        assert len(list(container.decode(video=0))) == 3
 
 
 def test_an_odd_size_is_made_even(tmp_path):

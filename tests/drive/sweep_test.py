@@ -81,6 +81,22 @@ def test_memory_for_less_than_one_picture_is_refused(trained, clip, planned):
         next(sweep.render(trained, clip, planned, POINTS, memory=100.0))
 
 
+@pytest.mark.parametrize("memory", [float("nan"), float("inf"), -1.0])
+def test_memory_is_a_number_of_bytes(trained, memory):
+    with pytest.raises(DataError, match="--memory"):
+        sweep.points_at_once(trained, 32, 7, memory=memory)
+
+
+def test_as_many_points_at_once_as_fit_evenly_and_no_more_in_all_than_can_be_held(trained):
+    one = sweep.BYTES_PER_PIXEL * 32**2 + sweep.BYTES_PER_GAUSSIAN * trained.face.capacity
+    assert sweep.points_at_once(trained, 32, 7, memory=100 * one) == 7
+    assert sweep.points_at_once(trained, 32, 7, memory=6.5 * one) == 4
+    most = int(10 * one / (sweep.BYTES_HELD * 32**2))
+    assert 1 <= sweep.points_at_once(trained, 32, most, memory=10 * one) <= 10
+    with pytest.raises(DataError, match=f"{most + 1} pictures of 32 pixels.*fewer points"):
+        sweep.points_at_once(trained, 32, most + 1, memory=10 * one)
+
+
 def test_no_points_and_heads_without_emotion_are_refused(trained, clip, planned):
     with pytest.raises(DataError, match="one point"):
         next(sweep.render(trained, clip, planned, np.zeros((0, 2))))

@@ -1,13 +1,16 @@
 """Portraits and clips with other emotions, as a user makes them."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from emojax.data import emotional, files, labels, landmarks
+from emojax.data import emotional, files, labels, landmarks, pipeline, surfaces
+from emojax.data.job import Settings
 from emojax.emotion import circumplex
 from emojax.opencv import cv2
+from tests.data import actor, folders
 from tests.emotion import faces
 from tests.experiments import command
 
@@ -62,10 +65,45 @@ def test_frames_of_a_clip_get_sheets_pictures_and_a_report(tmp_path):
     assert len(np.unique(kept.emotions, axis=0)) == 4, "each frame has points of its own"
     assert (tmp_path / "out2" / "sheet.png").exists()
 
+    entries = sorted((tmp_path / "cache").rglob("*.npz"))
+    entries[0].write_bytes(b"damaged")
+    (tmp_path / "cache" / "emotional-faces-0").mkdir()
+    (tmp_path / "points.csv").write_text("valence,arousal\n3,4\n")
+    arguments = (f"--data={data}", f"--points={tmp_path / 'points.csv'}", "--frames=1")
+    more = command.run(
+        "emotional_faces", *arguments, f"--out={tmp_path / 'out3'}", f"--cache={tmp_path / 'cache'}"
+    )
+    assert more.returncode == 0, more.stderr
+    assert "0 from the cache" in more.stdout
+    assert "not read, of another version: " in more.stdout
+    assert "emotional-faces-0" in more.stdout
+    line = "note: outside the disc of emotions, moved to its rim: (3, 4), 5.00 from the origin\n"
+    assert more.stderr == line
+    refused = command.run("emotional_faces", *arguments, f"--out={tmp_path / 'out4'}", "--refuse")
+    assert refused.returncode == 1
+    assert "at most 1 from the origin" in refused.stderr
+
     again = command.run("emotional_faces", f"--data={data}", f"--out={tmp_path / 'out'}")
     assert again.returncode == 1
     assert "report.json" in again.stderr
     assert "Traceback" not in again.stderr
+
+
+def test_pictures_of_a_clip_with_landmark_shape_normals_get_their_own(tmp_path):
+    film = actor.film(num_frames=3, size=64, seed=3)
+    folder = folders.write_folder(film, tmp_path / "film")
+    module = command.module("emotional_faces")
+    still = np.zeros((68, 2))
+    assert module.reliefs(folder)(1, still) is None, "nothing was tracked"
+    np.savez(folder / files.TRACKING, **dataclasses.asdict(folders.track(film)))
+    assert module.reliefs(folder)(1, still) is None, "the clip has no normals"
+    pipeline.run(folder, Settings(), stages=["normals"])
+    plain = module.reliefs(folder)(1, still)
+    stored = surfaces.from_bytes(files.read_picture(folder / "normals" / "1.png"))
+    np.testing.assert_allclose(plain, stored, atol=0.01)
+    raised = still.copy()
+    raised[17:27, 1] = -2.0
+    assert np.abs(module.reliefs(folder)(1, raised) - plain).max() > 0.1
 
 
 def test_a_clip_without_a_face_and_missing_choices_are_refused(tmp_path):
@@ -106,5 +144,16 @@ def test_pictures_of_every_kind_are_read_as_eight_bit_colour(tmp_path):
         found, _ = module.read_portrait(tmp_path / f"{name}.png")
         np.testing.assert_allclose(np.int16(found[..., 0]), picture[..., 1], atol=1)
     (tmp_path / "bad.png").write_bytes(b"none")
-    with pytest.raises(ValueError, match="a picture in"):
+    with pytest.raises(ValueError, match=r"a picture in.*save the portrait again"):
         module.read_portrait(tmp_path / "bad.png")
+
+
+def test_two_portraits_of_one_name_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        files.write_picture(tmp_path / folder / "me.png", np.array(faces.picture()))
+    images = [f"--image={tmp_path / folder / 'me.png'}" for folder in ("a", "b")]
+    done = command.run("emotional_faces", *images, f"--out={tmp_path / 'out'}")
+    assert done.returncode == 1
+    assert "two that are called me" in done.stderr
+    assert not (tmp_path / "out").exists()

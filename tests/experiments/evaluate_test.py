@@ -52,7 +52,7 @@ def _run(*arguments, program=PROGRAM):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "EMOJAX_WEIGHTS": str(ROOT / "no weights")},
         check=False,
     )
 
@@ -76,6 +76,9 @@ def test_a_head_is_measured_and_reported(folder, tmp_path):
     assert report["against"]["mean picture"]["psnr"]["gain"] < 0
     assert report["against"]["mean picture"]["psnr"]["verdict"] == "unknown"  # of three frames
     assert out.with_suffix(".txt").read_text(encoding="utf-8") in done.stdout
+    assert report["judges"] == {}
+    assert list(report["judges_missing"]) == ["syncnet", "fan"]
+    assert "Not judged by syncnet: its weights are not installed." in done.stdout
     with out.with_suffix(".csv").open() as lines:
         assert len(list(csv.reader(lines))) == 1 + 3 * len(report["films"])
     assert files.read_picture(out.with_suffix(".png")).shape == (20 + 3 * 256, 5 * 256, 3)
@@ -121,6 +124,7 @@ def test_a_head_with_emotions_is_asked_for_twelve_of_them(folder, tmp_path):
     assert report["films"]["head"]["valence"]["count"] == 2
     assert report["films"]["head"]["psnr"]["mean"] is None  # of a clip without twins
     assert "No twins" in done.stdout
+    assert "Not judged by emonet_8" in done.stdout
     assert files.read_picture(out.with_suffix(".png")).shape == (4 * (20 + 160), 3 * 4 * 160, 3)
     sound = folder / "aud.wav"
     heard = tmp_path / "heard.json"

@@ -67,7 +67,10 @@ def given(tmp_path):
         (("--video=nowhere.mp4",), "nowhere.mp4"),
         (("--video=video.mp4", "--audio=nowhere.wav"), "nowhere.wav"),
         (("--video=video.mp4", "--audio=speech.wav", "--audio=text.wav"), "text.wav"),
-        (("--video=video.mp4", "--config=tny"), "default|fast|talking_gaussian|tiny"),
+        (
+            ("--video=video.mp4", "--config=tny"),
+            "combined|default|fast|paper|talking_gaussian|tiny",
+        ),
         (("--video=video.mp4", "--seed=-4"), "seed"),
         (("--video=video.mp4", "--out=text.wav"), "text.wav"),
     ],
@@ -131,3 +134,66 @@ def test_two_sounds_of_one_name_are_refused(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "same" in done.stderr
+
+
+class EnoughError(Exception):
+    """Ends a quickstart before it works."""
+
+
+@pytest.fixture
+def steps(tmp_path, monkeypatch):
+    """A quickstart whose steps are noted; the first lays down frames, training ends it."""
+    module, taken = command.module("quickstart"), []
+
+    def step(script, *arguments):
+        taken.append((script, *map(str, arguments)))
+        if script == "preprocess":
+            (tmp_path / "out" / "data" / "ori_imgs").mkdir(parents=True)
+            for number in range(200):
+                (tmp_path / "out" / "data" / "ori_imgs" / f"{number}.jpg").touch()
+        if script == "train":
+            raise EnoughError
+
+    monkeypatch.setattr(module, "step", step)
+    return module, taken
+
+
+@pytest.mark.parametrize("config", ["fast", "tiny"])
+def test_a_video_gets_emotional_pictures_where_a_head_learns_emotions(steps, given, config):
+    module, taken = steps
+    command.module(f"configs.{config}")  # found as beside the experiment
+    own = module._VIDEO._flagvalues
+    own(
+        [
+            "quickstart",
+            f"--video={given / 'video.mp4'}",
+            f"--config={config}",
+            f"--out={given / 'out'}",
+        ]
+    )
+    with pytest.raises(EnoughError):
+        module.quickstart()
+    names = [name for name, *_ in taken]
+    if config == "tiny":
+        assert names == ["preprocess", "train"]
+        return
+    assert names == ["preprocess", "emotional_faces", "train"]
+    flags = taken[1][1:]
+    assert {"--store", "--points=disc", "--frames=200", "--num_points=3"} <= set(flags)
+
+
+def test_a_face_that_cannot_be_warped_stops_nothing(steps, given, capsys, monkeypatch):
+    module, _ = steps
+    data = given / "data"
+    (data / "ori_imgs").mkdir(parents=True)
+    (data / "ori_imgs" / "0.jpg").touch()
+
+    def fail(*arguments):
+        raise module.siblings.FailedError("emotional_faces: expected one face at least")
+
+    monkeypatch.setattr(module, "step", fail)
+    module.make_faces(data, given / "faces", 0)
+    assert "a head without emotions: emotional_faces: expected one" in capsys.readouterr().out
+    (data / "emotional").mkdir()
+    module.make_faces(data, given / "faces", 0)  # made before
+    assert "expected" not in capsys.readouterr().out

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 import types
+from unittest import mock
 
 import av
 import numpy as np
@@ -16,12 +17,15 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from emojax.data import files
+from emojax.data import carriers, files
+from emojax.data.provenance import Provenance
+from emojax.drive import mark
 from emojax.gaussians import ply
 from emojax.training import checkpoints
 from tests.data import actor, folders
 from tests.drive import scene
 
+ABOUT = Provenance(run="0123456789abcdef", recipe="tiny", trained_to="fuse 9")
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = textwrap.dedent(
     """
@@ -37,7 +41,8 @@ PROGRAM = textwrap.dedent(
 def _module():
     spec = importlib.util.spec_from_file_location("render", ROOT / "experiments" / "render.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with mock.patch.object(sys, "path", [str(ROOT / "experiments"), *sys.path]):
+        spec.loader.exec_module(module)
     return module
 
 
@@ -53,6 +58,7 @@ def stand_in(folder):
         features="mel",
         notes=(),
         forced=False,
+        provenance=ABOUT,
     )
 
 
@@ -71,7 +77,7 @@ def render(folder, monkeypatch, tmp_path):
     def run(**options):
         names = {"run": "r", "audio": tmp_path / "speech.wav", "out": tmp_path / "film.mp4"}
         values = {name: str(value) for name, value in {**names, **options}.items()}
-        booleans = {"overwrite", "loop"}
+        booleans = {"overwrite", "loop", "mark"}
         with flagsaver.flagsaver():
             flags.FLAGS.unparse_flags()
             flags.FLAGS(
@@ -117,12 +123,31 @@ def test_a_film_with_pictures_and_clouds(render, tmp_path, capsys):
         difference = pictures[number] - files.read_picture(stored[number]).astype(float)
         assert np.abs(difference).mean() < 8  # H.264 and its halved colours, 64 x 64 pixels
     assert ply.load(tmp_path / "clouds" / "12.ply").capacity == 60
+    for name in ("new/film.mp4", "pictures/12.png", "clouds/12.ply"):
+        assert carriers.read(tmp_path / name).about == ABOUT
     # A shorter film in the same folders leaves nothing of the longer one.
     with pytest.raises(SystemExit, match="earlier render"):
         render(frames=tmp_path / "pictures")
     scene.write_sound(tmp_path / "short.wav", scene.speech(0.1))
     render(audio=tmp_path / "short.wav", frames=tmp_path / "pictures", overwrite=True)
     assert list(files.numbered(tmp_path / "pictures", ".png")) == [0, 1, 2]
+
+
+def test_a_mark_is_on_film_and_pictures_and_they_say_so(render, tmp_path):
+    scene.write_sound(tmp_path / "short.wav", scene.speech(0.1))
+    render(audio=tmp_path / "short.wav", out=tmp_path / "plain.mp4", frames=tmp_path / "plain")
+    render(audio=tmp_path / "short.wav", frames=tmp_path / "marked", mark=True, mark_text="AI made")
+    plain, marked = (
+        files.read_picture(tmp_path / folder / "2.png") for folder in ("plain", "marked")
+    )
+    np.testing.assert_array_equal(marked, mark.draw(plain, "AI made"))
+    for name in ("film.mp4", "marked/2.png"):
+        assert carriers.read(tmp_path / name).about.mark == "AI made"
+    assert carriers.read(tmp_path / "plain.mp4").about.mark is None
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(float)
+    assert np.abs(picture[4:16, 30:60] - marked[4:16, 30:60]).mean() < 25
+    assert np.abs(picture[4:16, 30:60] - plain[4:16, 30:60]).mean() > 40
 
 
 def test_user_errors_are_one_readable_line(render, tmp_path):
@@ -139,6 +164,12 @@ def test_user_errors_are_one_readable_line(render, tmp_path):
         ({"expression": tmp_path / "poses.csv"}, "no action unit"),
         ({"audio_features": tmp_path / "a.npy"}, "built-in"),
         ({"data": tmp_path / "absent"}, "folder of a data set"),
+        ({"emotion": "happy"}, "trained with emotions"),
+        ({"valence": 0.4}, "only one of the two"),
+        ({"emotion": "happy", "radius": 0.3}, "--radius and --period with --emotion circle"),
+        ({"mark_text": "größer"}, "1 to 40 letters, ASCII"),
+        ({"mark_text": 30 * "long"}, "1 to 40 letters, ASCII"),
+        ({"mark_text": 40 * "w"}, "have room for the mark"),
     ):
         with pytest.raises(SystemExit, match=message) as error:
             render(**options)
@@ -206,5 +237,5 @@ def test_every_flag_is_in_the_help():
         check=False,
     )
     names = "run audio out pose expression loop ply frames audio_features data chunk seed overwrite"
-    for name in names.split():
+    for name in (*names.split(), "mark", "mark_text"):
         assert f"--{name}" in done.stdout or f"--[no]{name}" in done.stdout

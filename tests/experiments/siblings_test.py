@@ -1,6 +1,7 @@
 """One experiment runs another: how that ends is how it ends itself."""
 
 import sys
+import warnings
 
 import pytest
 
@@ -40,3 +41,14 @@ def test_a_command_is_shown_as_one_would_type_it(monkeypatch):
     monkeypatch.setattr(sys, "executable", str(command.ROOT / ".venv" / "bin" / "python"))
     expected = ".venv/bin/python experiments/train.py '--run=a b'"
     assert module.shown("train", "--run=a b") == expected
+
+
+def test_warnings_are_notes_and_only_for_a_while():
+    module = command.module("siblings")
+    before = warnings.formatwarning
+    with module.warnings_as_notes():
+        moved = warnings.formatwarning(UserWarning("it was moved"), UserWarning, "a.py", 3)
+        old = warnings.formatwarning(DeprecationWarning("old"), DeprecationWarning, "a.py", 3)
+    assert moved == "note: it was moved\n"
+    assert old.startswith("a.py:3: DeprecationWarning: old")
+    assert warnings.formatwarning is before

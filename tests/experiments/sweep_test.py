@@ -23,7 +23,7 @@ def _flags(**values):
 
 @pytest.fixture(autouse=True)
 def usual():
-    _flags(points="test", directions=12, radii=["0.4", "0.8"], tile=None)
+    _flags(points="test", directions=12, radii=["0.4", "0.8"], tile=None, outside="clip")
 
 
 def _tiles(count, side=32):
@@ -50,6 +50,20 @@ def test_points_of_a_file(tmp_path):
     path.write_text("valence,arousal\n0.5,0.1\n-0.2,0.7\n")
     _flags(points=str(path))
     np.testing.assert_allclose(sweep.points(), [[0.5, 0.1], [-0.2, 0.7]], atol=1e-6)
+
+
+def test_points_of_a_file_outside_the_disc_are_moved_or_refused(tmp_path):
+    path = tmp_path / "points.json"
+    path.write_text("[[3, 4], [0.1, 0.2]]")
+    _flags(points=str(path))
+    with pytest.warns(UserWarning, match="rim"):
+        np.testing.assert_allclose(sweep.points(), [[0.6, 0.8], [0.1, 0.2]], atol=1e-6)
+    _flags(outside="refuse")
+    with pytest.raises(DataError, match="at most 1"):
+        sweep.points()
+    _flags(points="ring")
+    with pytest.raises(DataError, match="test, rings, or a"):
+        sweep.points()
 
 
 @pytest.mark.parametrize("text", ["", "valence,arousal\n", "a,b\n1,2\n", "valence,arousal\nx,y\n"])

@@ -119,6 +119,21 @@ class TestLayout:
         rows = np.frombuffer(path.read_bytes().partition(b"end_header\n")[2], "<f4").reshape(2, -1)
         np.testing.assert_array_equal(rows[:, 3:6], normals[[0, 2]])
 
+    def test_a_comment_stands_in_the_header_and_is_passed_over(self, path, tmp_path):
+        ply.save(path, make_cloud(), comment="drawn, not scanned")
+        plain = tmp_path / "plain.ply"
+        ply.save(plain, make_cloud())
+        line = b"comment drawn, not scanned\n"
+        assert path.read_bytes().replace(line, b"") == plain.read_bytes()
+        assert path.read_bytes().index(line) < path.read_bytes().index(b"element")
+        np.testing.assert_array_equal(ply.load(path).means, make_cloud().means)
+
+    @pytest.mark.parametrize("comment", ["two\nlines", "gr\u00f6\u00dfer"])
+    def test_a_comment_is_one_line_of_ascii(self, path, comment):
+        with pytest.raises(ValueError, match="one line, ASCII"):
+            ply.save(path, make_cloud(), comment=comment)
+        assert not path.exists()
+
 
 class TestRoundTrip:
     @pytest.mark.parametrize("activation", ACTIVATIONS)

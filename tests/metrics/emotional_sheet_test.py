@@ -36,6 +36,14 @@ def test_normals_are_shown_at_full_length_and_black_where_nothing_is_drawn():
     assert tiles[0, 3, 0].max() < 30
 
 
+def test_the_twins_normals_stand_beside_those_of_the_head():
+    true = np.tile(np.float32([0, 0, 1]), (FELT + 1, SIDE, SIDE, 1))
+    tiles = _tiles(emotional_sheet.sheet(Shown(7, HEAD, HEAD, UP, true)), 5)
+    np.testing.assert_allclose(tiles[3, 3].mean(axis=(0, 1)), [128, 128, 255], atol=1)
+    expected = 127.5 * UP[0, 1, 0] / np.linalg.norm(UP[0, 1, 0]) + 127.5
+    np.testing.assert_allclose(tiles[3, 4].mean(axis=(0, 1)), expected, atol=1.5)
+
+
 def test_without_twins_the_neutral_face_stands_there():
     tiles = _tiles(emotional_sheet.sheet(Shown(7, HEAD[:1], HEAD, None)), 3)
     assert np.ptp(tiles[:, 0]) <= 1

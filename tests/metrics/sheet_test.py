@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from emojax.data import captions
 from emojax.metrics import measure, sheet
@@ -39,3 +40,28 @@ def test_a_perfect_head_has_a_black_difference_and_the_same_mouth(exam):
     np.testing.assert_array_equal(tiles[2], 0)
     np.testing.assert_array_equal(tiles[3], tiles[4])
     assert tiles[3].std() > 10
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_normals_of_the_head_stand_beside_those_of_the_clip(exam, known):
+    clip = exam.clip
+    true = np.zeros((len(clip), clip.size, clip.size, 3), np.uint8)
+    true[..., 2] = 255
+    clip = dataclasses.replace(clip, normals=true if known else None)
+    exam = dataclasses.replace(exam, judge=None, clip=clip)
+
+    def render(batches):
+        for some in batches:
+            yield from some.images / 255
+
+    def normals(batches):
+        for some in batches:
+            yield from 0.8 * np.tile(np.float32([0, 1, 0]), (len(some.images), 64, 64, 1))
+
+    pictures = (exam.clip.images[int(row)] / 255 for row in exam.rows)
+    made = sheet.sheet(exam, measure.measure(exam, pictures), render, normals=normals)
+    tiles = made[captions.BAR :].reshape(sheet.FRAMES, sheet.TILE, -1, sheet.TILE, 3)
+    assert tiles.shape[2] == 6 + known
+    assert (tiles[:, :, -1] == [128, 255, 128]).all()
+    if known:
+        assert (tiles[:, :, -2] == [0, 0, 255]).all()

@@ -62,6 +62,9 @@ def test_a_run_is_its_last_head(run):
     assert loaded.size == small.SIZE
     assert loaded.features == "mel"
     assert loaded.clip_folder.name == "clip"
+    about = loaded.provenance
+    assert about.run == record.fingerprint(small.recipe(), FACTS)
+    assert (about.recipe, about.trained_to, about.mark) == ("small", "face 6", None)
 
 
 def test_a_damaged_checkpoint_names_itself_and_the_way_out(copy):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,3 +60,14 @@ def test_a_number_that_is_not_finite_stops_it(clip, measures, reports):
     error = caught.value
     assert int(error.state.step) == 6
     assert error.batch.image.shape[0] == 2
+
+
+def test_phases_that_differ_in_when_they_are_share_a_program(clip, measures, head):
+    stage = small.face_stage()
+    moving = stage.phases[-1]
+    first = dataclasses.replace(moving, name="first", until=2)
+    stage = dataclasses.replace(stage, phases=(first, moving), density=None)
+    state = states.begin(jax.random.key(1), head, stage)
+    found = list(_reports(clip, measures, state, stage))
+    assert [report.phase.name for report in found[:2]] == ["first", moving.name]
+    assert {report.traces for report in found} == {1}

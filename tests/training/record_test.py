@@ -45,3 +45,13 @@ def test_another_versions_files_are_refused(run, name, change, message):
 def test_a_digest_names_what_comes_back_from_a_file(run):
     assert record.digest(record.read(run)[0]) == record.digest(small.recipe())
     assert record.digest(small.recipe(small.fuse_stage())) != record.digest(small.recipe())
+
+
+def test_a_fingerprint_names_what_decides_a_runs_bits(run):
+    recipe, facts = record.read(run)
+    name = record.fingerprint(recipe, facts)
+    assert len(name) == record.DIGITS
+    assert record.fingerprint(recipe, facts | {"data": "moved", "jax": "9"}) == name
+    assert record.fingerprint(recipe, facts | {"seed": 1}) != name
+    assert record.fingerprint(recipe, facts | {"clip": "0123"}) != name
+    assert record.fingerprint(small.recipe(small.fuse_stage()), facts) != name
